@@ -1,0 +1,665 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Helpers for the tests of zcrx notifications, see the header. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "zcrx_notif_common.h"
+
+/*
+ * The payload repeats itself after a prime number of bytes, so that no two
+ * buffers, segments or pages that are mixed up look the same.
+ */
+#define PATTERN_PERIOD	65521
+#define PATTERN_CHUNK	65536
+
+static unsigned char pattern[PATTERN_PERIOD + PATTERN_CHUNK];
+
+static const unsigned char *pattern_at(__u64 pos)
+{
+	return pattern + pos % PATTERN_PERIOD;
+}
+
+static void __attribute__((constructor)) pattern_init(void)
+{
+	unsigned int x = 1;
+
+	for (size_t i = 0; i < sizeof(pattern); i++) {
+		x = i < PATTERN_PERIOD ? x * 1103515245 + 12345 : x;
+		pattern[i] = i < PATTERN_PERIOD ? x >> 16 :
+						  pattern[i - PATTERN_PERIOD];
+	}
+}
+
+__u64 zn_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+static int sys_register(int fd, unsigned int op, void *arg, unsigned int nr)
+{
+	int ret = syscall(__NR_io_uring_register, fd, op, arg, nr);
+
+	return ret < 0 ? -errno : ret;
+}
+
+int zn_raw_register(int ring_fd, struct io_uring_zcrx_ifq_reg *reg)
+{
+	return sys_register(ring_fd, IORING_REGISTER_ZCRX_IFQ, reg, 1);
+}
+
+int zn_ctrl(int ring_fd, struct zcrx_ctrl *c)
+{
+	return sys_register(ring_fd, IORING_REGISTER_ZCRX_CTRL, c, 0);
+}
+
+int zn_query(__u32 op, void *data, size_t size, __u32 *ret_size)
+{
+	struct io_uring_query_hdr hdr = {
+		.query_data = (unsigned long)data,
+		.query_op = op,
+		.size = size,
+	};
+	int ret = sys_register(-1, IORING_REGISTER_QUERY, &hdr, 0);
+
+	if (ret)
+		return ret;
+	if (ret_size)
+		*ret_size = hdr.size;
+	return hdr.result;
+}
+
+int zn_open_ring(struct io_uring *ring, const struct zn_opts *o)
+{
+	struct io_uring_params p = {
+		.flags = IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN |
+			 IORING_SETUP_CQSIZE | o->ring_flags,
+		.cq_entries = o->cq_entries ?: 512,
+	};
+
+	if (!(p.flags & IORING_SETUP_CQE_MIXED))
+		p.flags |= IORING_SETUP_CQE32;
+	return io_uring_queue_init_params(o->sq_entries ?: 8, ring, &p);
+}
+
+static void init_ifq(struct zn_ifq *q)
+{
+	memset(q, 0, sizeof(*q));
+	q->listen_fd = -1;
+	q->client_fd = -1;
+	q->server_fd = -1;
+}
+
+static void *map_memory(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static unsigned int roundup_pow2(unsigned int n)
+{
+	unsigned int r = 1;
+
+	while (r < n)
+		r *= 2;
+	return r;
+}
+
+/* Where the entries end, with the header's size from the kernel. */
+static int rq_end(unsigned int entries, size_t *end)
+{
+	struct io_uring_query_zcrx zq = {};
+	int ret = zn_query(IO_URING_QUERY_ZCRX, &zq, sizeof(zq), NULL);
+
+	if (ret)
+		return ret;
+	*end = zn_align(zq.rq_hdr_size, zq.rq_hdr_alignment) +
+	       entries * sizeof(struct io_uring_zcrx_rqe);
+	return 0;
+}
+
+static int fill_stats_desc(struct zcrx_notification_desc *desc, size_t end)
+{
+	struct io_uring_query_zcrx_notif nq = {};
+	int ret = zn_query(IO_URING_QUERY_ZCRX_NOTIF, &nq, sizeof(nq), NULL);
+
+	if (ret)
+		return ret;
+	desc->flags |= ZCRX_NOTIF_DESC_FLAG_STATS;
+	desc->stats_offset = zn_align(end, nq.notif_stats_off_alignment);
+	desc->stats_size = nq.notif_stats_size;
+	return 0;
+}
+
+static int register_ifq(struct zn_ifq *q, const struct zn_opts *o,
+			struct zcrx_notification_desc *desc)
+{
+	struct io_uring_region_desc rd = { .size = q->region_size };
+	struct io_uring_zcrx_area_reg area = {
+		.addr = (unsigned long)q->area,
+		.len = q->area_size,
+	};
+	struct io_uring_zcrx_ifq_reg reg = {
+		.rq_entries = o->rq_entries ?: 64,
+		.flags = ZCRX_REG_NODEV,
+		.area_ptr = (unsigned long)&area,
+		.region_ptr = (unsigned long)&rd,
+		.notif_desc = (unsigned long)desc,
+	};
+	int ret;
+
+	if (!o->kernel_region) {
+		q->region = map_memory(q->region_size);
+		if (!q->region)
+			return -ENOMEM;
+		rd.user_addr = (unsigned long)q->region;
+		rd.flags = IORING_MEM_REGION_TYPE_USER;
+	}
+
+	ret = zn_raw_register(q->ring.ring_fd, &reg);
+	if (ret)
+		return ret;
+
+	if (o->kernel_region) {
+		void *p = mmap(NULL, q->region_size, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_POPULATE, q->ring.ring_fd,
+			       rd.mmap_offset);
+
+		if (p == MAP_FAILED)
+			return -errno;
+		q->region = p;
+	}
+	q->zcrx_id = reg.zcrx_id;
+	q->area_token = area.rq_area_token;
+	q->rq.khead = q->region + reg.offsets.head;
+	q->rq.ktail = q->region + reg.offsets.tail;
+	q->rq.rqes = q->region + reg.offsets.rqes;
+	q->rq.entries = reg.rq_entries;
+	if (desc) {
+		q->user_data = desc->user_data;
+		if (desc->flags & ZCRX_NOTIF_DESC_FLAG_STATS) {
+			q->stats = q->region + desc->stats_offset;
+			q->stats_size = desc->stats_size ?: 16;
+		}
+	}
+	return 0;
+}
+
+int zn_open(struct zn_ifq *q, const struct zn_opts *o)
+{
+	unsigned int entries = roundup_pow2(o->rq_entries ?: 64);
+	size_t page = sysconf(_SC_PAGESIZE);
+	struct zcrx_notification_desc desc = {};
+	bool with_desc = o->desc || o->stats;
+	size_t end;
+	int ret;
+
+	init_ifq(q);
+	ret = rq_end(entries, &end);
+	if (ret)
+		return ret;
+	if (o->desc)
+		desc = *o->desc;
+	if (o->stats) {
+		ret = fill_stats_desc(&desc, end);
+		if (ret)
+			return ret;
+		end = desc.stats_offset + desc.stats_size;
+	}
+	q->region_size = zn_align(end, page) + o->region_extra_pages * page;
+	q->area_size = (o->area_pages ?: 16) * page;
+
+	ret = zn_open_ring(&q->ring, o);
+	if (ret)
+		return ret;
+	q->ring_open = true;
+
+	q->area = map_memory(q->area_size);
+	ret = -ENOMEM;
+	if (q->area)
+		ret = register_ifq(q, o, with_desc ? &desc : NULL);
+	if (ret)
+		zn_close(q);
+	return ret;
+}
+
+void zn_close_ring(struct zn_ifq *q)
+{
+	if (q->ring_open)
+		io_uring_queue_exit(&q->ring);
+	q->ring_open = false;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void zn_disconnect(struct zn_ifq *q)
+{
+	close_fd(&q->listen_fd);
+	close_fd(&q->client_fd);
+	close_fd(&q->server_fd);
+	q->sent = 0;
+	q->received = 0;
+}
+
+void zn_close(struct zn_ifq *q)
+{
+	static const struct zn_ifq zeroed;
+
+	if (!memcmp(q, &zeroed, sizeof(*q)))
+		return;
+	zn_close_ring(q);
+	zn_disconnect(q);
+	if (q->area && !q->imported)
+		munmap(q->area, q->area_size);
+	if (q->region && !q->imported)
+		munmap(q->region, q->region_size);
+	free(q->held);
+	memset(q, 0, sizeof(*q));
+}
+
+int zn_arm(struct zn_ifq *q, __u32 mask)
+{
+	struct zcrx_ctrl c = {
+		.zcrx_id = q->zcrx_id,
+		.op = ZCRX_CTRL_ARM_NOTIFICATION,
+		.zc_arm_notif.type_mask = mask,
+	};
+
+	return zn_ctrl(q->ring.ring_fd, &c);
+}
+
+int zn_flush_rq(struct zn_ifq *q)
+{
+	struct zcrx_ctrl c = {
+		.zcrx_id = q->zcrx_id,
+		.op = ZCRX_CTRL_FLUSH_RQ,
+	};
+
+	return zn_ctrl(q->ring.ring_fd, &c);
+}
+
+int zn_export(struct zn_ifq *q)
+{
+	struct zcrx_ctrl c = {
+		.zcrx_id = q->zcrx_id,
+		.op = ZCRX_CTRL_EXPORT,
+	};
+	int ret = zn_ctrl(q->ring.ring_fd, &c);
+
+	return ret ?: (int)c.zc_export.zcrx_fd;
+}
+
+int zn_import(struct zn_ifq *imp, const struct zn_ifq *from, int fd,
+	      const struct zn_opts *o)
+{
+	struct io_uring_zcrx_ifq_reg reg = {
+		.if_idx = fd,
+		.flags = ZCRX_REG_IMPORT,
+	};
+	int ret;
+
+	init_ifq(imp);
+	ret = zn_open_ring(&imp->ring, o);
+	if (ret)
+		return ret;
+	imp->ring_open = true;
+	imp->imported = true;
+	imp->area = from->area;
+	imp->area_size = from->area_size;
+	imp->region = from->region;
+	imp->region_size = from->region_size;
+	imp->area_token = from->area_token;
+	imp->rq = from->rq;
+	imp->stats = from->stats;
+	imp->stats_size = from->stats_size;
+	imp->user_data = from->user_data;
+
+	ret = zn_raw_register(imp->ring.ring_fd, &reg);
+	if (ret)
+		zn_close(imp);
+	else
+		imp->zcrx_id = reg.zcrx_id;
+	return ret;
+}
+
+/* A guest made for tests may not have brought up its loopback device. */
+static int lo_up(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = ioctl(fd, SIOCGIFFLAGS, &ifr);
+	if (!ret && !(ifr.ifr_flags & IFF_UP)) {
+		ifr.ifr_flags |= IFF_UP;
+		ret = ioctl(fd, SIOCSIFFLAGS, &ifr);
+	}
+	ret = ret ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static int tcp_socket(int family)
+{
+	int fd = socket(family, SOCK_STREAM, 0);
+	int size = 8 << 20, one = 1;
+
+	if (fd < 0)
+		return -1;
+	/* Whole tests fit in, so that one thread can send and then receive. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
+int zn_connect_addr(struct zn_ifq *q, int family, const char *addr)
+{
+	union {
+		struct sockaddr		sa;
+		struct sockaddr_in	in;
+		struct sockaddr_in6	in6;
+	} a = { .sa.sa_family = family };
+	socklen_t len = family == AF_INET ? sizeof(a.in) : sizeof(a.in6);
+	int ret;
+
+	if (inet_pton(family, addr, family == AF_INET ? (void *)&a.in.sin_addr :
+					(void *)&a.in6.sin6_addr) != 1)
+		return -EINVAL;
+
+	q->listen_fd = tcp_socket(family);
+	q->client_fd = tcp_socket(family);
+	if (q->listen_fd < 0 || q->client_fd < 0 ||
+	    bind(q->listen_fd, &a.sa, len) || listen(q->listen_fd, 1) ||
+	    getsockname(q->listen_fd, &a.sa, &len) ||
+	    connect(q->client_fd, &a.sa, len))
+		goto err;
+	q->server_fd = accept(q->listen_fd, NULL, NULL);
+	if (q->server_fd < 0)
+		goto err;
+	return 0;
+err:
+	ret = -errno;
+	zn_disconnect(q);
+	return ret;
+}
+
+int zn_connect(struct zn_ifq *q)
+{
+	int ret = lo_up();
+
+	return ret ?: zn_connect_addr(q, AF_INET, "127.0.0.1");
+}
+
+void zn_recv(struct zn_ifq *q, unsigned int len)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
+
+	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, q->server_fd, NULL, len, 0);
+	sqe->ioprio |= IORING_RECV_MULTISHOT;
+	sqe->zcrx_ifq_idx = q->zcrx_id;
+	sqe->user_data = ZN_RECV;
+	io_uring_submit(&q->ring);
+}
+
+ssize_t zn_send(struct zn_ifq *q, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		size_t len = n - done;
+		ssize_t ret;
+
+		if (len > PATTERN_CHUNK)
+			len = PATTERN_CHUNK;
+		ret = send(q->client_fd, pattern_at(q->sent), len,
+			   MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (ret < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (ret < 0)
+			return -errno;
+		q->sent += ret;
+		done += ret;
+	}
+	return done;
+}
+
+static void hold(struct zn_ifq *q, __u64 off, __u32 len)
+{
+	if (q->nr_held == q->max_held) {
+		q->max_held = q->max_held ? 2 * q->max_held : 64;
+		q->held = realloc(q->held, q->max_held * sizeof(*q->held));
+		if (!q->held)
+			abort();
+	}
+	q->held[q->nr_held++] = (struct zn_buf){ .off = off, .len = len };
+}
+
+static void handle_data(struct zn_ifq *q, struct zn_events *ev,
+			const struct io_uring_cqe *cqe)
+{
+	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
+	size_t page = sysconf(_SC_PAGESIZE);
+	__u64 off = rcqe->off & ~IORING_ZCRX_AREA_MASK;
+	__u32 len = cqe->res;
+
+	ev->data_cqes++;
+	/* In the area, in one buffer, and the bytes that are next. */
+	if (!len || off >= q->area_size || len > page - off % page ||
+	    (rcqe->off & IORING_ZCRX_AREA_MASK) != q->area_token ||
+	    memcmp(q->area + off, pattern_at(q->received), len))
+		ev->bad++;
+	q->received += len;
+	ev->bytes += len;
+	hold(q, rcqe->off, len);
+}
+
+static void handle_cqe(struct zn_ifq *q, struct zn_events *ev,
+		       const struct io_uring_cqe *cqe)
+{
+	if (cqe->user_data == ZN_RECV && cqe->flags & IORING_CQE_F_MORE) {
+		handle_data(q, ev, cqe);
+	} else if (cqe->user_data == ZN_RECV) {
+		ev->recv_ended = true;
+		ev->recv_end_res = cqe->res;
+	} else if (q->user_data && cqe->user_data == q->user_data) {
+		ev->notifs++;
+		ev->notif_mask |= cqe->res;
+		ev->notif_last = cqe->res;
+		ev->notif_flags |= cqe->flags;
+		ev->notif_slots += io_uring_cqe_nr(cqe);
+	} else {
+		ev->others++;
+	}
+}
+
+static unsigned int drain(struct zn_ifq *q, struct zn_events *ev)
+{
+	struct io_uring_cq *cq = &q->ring.cq;
+	unsigned int shift = io_uring_cqe_shift(&q->ring);
+	unsigned int head = *cq->khead;
+	unsigned int n = 0;
+
+	while (head != io_uring_smp_load_acquire(cq->ktail)) {
+		struct io_uring_cqe *cqe;
+
+		cqe = &cq->cqes[(head & cq->ring_mask) << shift];
+		/* A mixed ring fills up its end when 32 bytes do not fit. */
+		if (!(cqe->flags & IORING_CQE_F_SKIP)) {
+			handle_cqe(q, ev, cqe);
+			n++;
+		}
+		head += io_uring_cqe_nr(cqe);
+		io_uring_smp_store_release(cq->khead, head);
+	}
+	return n;
+}
+
+int zn_reap(struct zn_ifq *q, struct zn_events *ev, unsigned int wait_nr,
+	    int timeout_ms)
+{
+	__u64 end = zn_now_ms() + timeout_ms;
+	unsigned int n = 0;
+
+	while (1) {
+		struct __kernel_timespec ts;
+		struct io_uring_cqe *cqe;
+		__u64 now;
+		int ret;
+
+		ret = io_uring_submit_and_get_events(&q->ring);
+		if (ret < 0 && ret != -EINTR)
+			return ret;
+		n += drain(q, ev);
+		if (n >= wait_nr)
+			return n;
+		now = zn_now_ms();
+		if (now >= end)
+			return -ETIME;
+		ts.tv_sec = (end - now) / 1000;
+		ts.tv_nsec = (end - now) % 1000 * 1000000;
+		ret = io_uring_wait_cqe_timeout(&q->ring, &cqe, &ts);
+		if (ret < 0 && ret != -ETIME && ret != -EINTR)
+			return ret;
+	}
+}
+
+int zn_reap_bytes(struct zn_ifq *q, struct zn_events *ev, __u64 bytes)
+{
+	__u64 target = ev->bytes + bytes;
+
+	while (ev->bytes < target && !ev->recv_ended) {
+		int ret = zn_reap(q, ev, 1, ZN_TIMEOUT);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+unsigned int zn_refill(struct zn_ifq *q, unsigned int n)
+{
+	unsigned int done = 0;
+
+	while (done < n && done < q->nr_held) {
+		__u32 head = __atomic_load_n(q->rq.khead, __ATOMIC_ACQUIRE);
+		__u32 tail = *q->rq.ktail;
+
+		if (tail - head == q->rq.entries) {
+			if (zn_flush_rq(q))
+				break;
+			continue;
+		}
+		q->rq.rqes[tail & (q->rq.entries - 1)] =
+			(struct io_uring_zcrx_rqe){
+				.off = q->held[done].off,
+				.len = q->held[done].len,
+			};
+		__atomic_store_n(q->rq.ktail, tail + 1, __ATOMIC_RELEASE);
+		done++;
+	}
+	if (done)
+		zn_flush_rq(q);
+	q->nr_held -= done;
+	memmove(q->held, q->held + done, q->nr_held * sizeof(*q->held));
+	return done;
+}
+
+long zn_vmpin_kb(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long kb = -1;
+
+	if (!f)
+		return -errno;
+	while (kb < 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmPin: %ld kB", &kb) != 1)
+			kb = -1;
+	fclose(f);
+	return kb;
+}
+
+int zn_iou_exit_workers(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *d;
+	int n = 0;
+
+	if (!dir)
+		return -errno;
+	while ((d = readdir(dir))) {
+		char path[300], comm[64] = "";
+		FILE *f;
+
+		if (!isdigit((unsigned char)d->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		/* "+": works for iou_exit now; "-": did when last busy. */
+		if (fgets(comm, sizeof(comm), f) && strstr(comm, "+iou_exit"))
+			n++;
+		fclose(f);
+	}
+	closedir(dir);
+	return n;
+}
+
+bool zn_wait_until(bool (*cond)(void *arg), void *arg, int timeout_ms)
+{
+	__u64 end = zn_now_ms() + timeout_ms;
+
+	while (!cond(arg)) {
+		if (zn_now_ms() >= end)
+			return cond(arg);
+		usleep(1000);
+	}
+	return true;
+}
+
+int zn_drop_caps(uid_t uid)
+{
+	struct __user_cap_header_struct hdr = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2] = {};
+
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) || setresuid(uid, uid, uid))
+		return -errno;
+	data[0].permitted = 1U << CAP_NET_ADMIN;
+	data[0].effective = 1U << CAP_NET_ADMIN;
+	if (syscall(__NR_capset, &hdr, data))
+		return -errno;
+	return 0;
+}
