@@ -174,6 +174,7 @@ static int register_ifq(struct zn_ifq *q, const struct zn_opts *o,
 		q->region = map_memory(q->region_size);
 		if (!q->region)
 			return -ENOMEM;
+		memset(q->region, o->region_fill, q->region_size);
 		rd.user_addr = (unsigned long)q->region;
 		rd.flags = IORING_MEM_REGION_TYPE_USER;
 	}

@@ -46,6 +46,7 @@ struct zn_opts {
 	bool		stats;			/* behind the rq entries */
 	bool		kernel_region;		/* mmap() it from the ring */
 	unsigned int	region_extra_pages;
+	unsigned char	region_fill;		/* not with kernel_region */
 };
 
 /* A buffer that the application holds, as its CQE named it. */
