@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A multishot zero-copy receive that cannot go on part way, for want of buffers
+ * or of room in the CQ, delivers what it has got and then ends with the error,
+ * however it came to run: it never goes silent with data left in the socket.
+ */
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "zcrx_notif_common.h"
+
+#define AREA_PAGES	4
+#define SMALL_CQ	8
+
+FIXTURE(stall)
+{
+	struct zn_ifq q;
+	struct zn_events ev;
+	size_t area;
+};
+
+FIXTURE_VARIANT(stall)
+{
+	/* The receive waits in poll when the data comes; or it comes later. */
+	bool polled;
+};
+
+FIXTURE_VARIANT_ADD(stall, polled)
+{
+	.polled = true,
+};
+
+FIXTURE_VARIANT_ADD(stall, data_first)
+{
+	.polled = false,
+};
+
+FIXTURE_SETUP(stall)
+{
+	self->area = AREA_PAGES * sysconf(_SC_PAGESIZE);
+}
+
+FIXTURE_TEARDOWN(stall)
+{
+	zn_close(&self->q);
+}
+
+static int bytes_left(struct zn_ifq *q)
+{
+	int n = -1;
+
+	return ioctl(q->server_fd, FIONREAD, &n) ? -errno : n;
+}
+
+/* A connection on which @n bytes meet a receive of @len. */
+static void __start(struct __test_metadata *_metadata, struct zn_ifq *q,
+		    bool polled, size_t n, unsigned int len)
+{
+	struct zn_events none = {};
+
+	ASSERT_EQ(0, zn_connect(q));
+	if (polled) {
+		zn_recv(q, len);
+		ASSERT_EQ(-ETIME, zn_reap(q, &none, 1, ZN_SILENCE));
+	}
+	ASSERT_EQ(n, zn_send(q, n));
+	if (!polled)
+		zn_recv(q, len);
+}
+
+#define start(n, len) \
+	__start(_metadata, &self->q, variant->polled, n, len)
+
+/* Wait until @total arrived or the receive ended. */
+static int reap_until(struct zn_ifq *q, struct zn_events *ev, __u64 total)
+{
+	return zn_reap_bytes(q, ev, total - ev->bytes);
+}
+
+#define open_small_area() do { \
+	const struct zn_opts o = { .area_pages = AREA_PAGES }; \
+	ASSERT_EQ(0, zn_open(&self->q, &o)); \
+} while (0)
+
+/* The area is full: the receive ended with -ENOMEM, no byte is lost. */
+#define check_out_of_buffers(total) do { \
+	EXPECT_TRUE(self->ev.recv_ended); \
+	EXPECT_EQ(-ENOMEM, self->ev.recv_end_res); \
+	EXPECT_EQ(0, self->ev.bad); \
+	EXPECT_EQ((total) - self->ev.bytes, bytes_left(&self->q)); \
+} while (0)
+
+TEST_F(stall, out_of_buffers)
+{
+	const size_t total = 4 * self->area;
+	unsigned int rounds = 0;
+
+	open_small_area();
+	start(total, 0);
+	ASSERT_EQ(0, reap_until(&self->q, &self->ev, total));
+	EXPECT_LT(0, self->ev.bytes);
+	EXPECT_GE(self->area, self->ev.bytes);
+	EXPECT_EQ(AREA_PAGES, self->ev.data_cqes);
+	check_out_of_buffers(total);
+
+	/* Buffers back and a new receive: the rest comes, as it was sent. */
+	while (self->ev.bytes < total) {
+		ASSERT_LE(++rounds, 2 * total / self->area);
+		ASSERT_EQ(AREA_PAGES, zn_refill(&self->q, AREA_PAGES));
+		self->ev.recv_ended = false;
+		zn_recv(&self->q, 0);
+		ASSERT_EQ(0, reap_until(&self->q, &self->ev, total));
+		if (self->ev.recv_ended)
+			check_out_of_buffers(total);
+	}
+	EXPECT_EQ(0, self->ev.bad);
+	EXPECT_EQ(0, bytes_left(&self->q));
+}
+
+TEST_F(stall, out_of_buffers_within_a_limited_receive)
+{
+	const size_t total = 4 * self->area;
+
+	open_small_area();
+	start(total, 2 * self->area);
+	ASSERT_EQ(0, reap_until(&self->q, &self->ev, total));
+	EXPECT_EQ(AREA_PAGES, self->ev.data_cqes);
+	check_out_of_buffers(total);
+}
+
+TEST_F(stall, out_of_buffers_before_the_end_of_the_stream)
+{
+	const size_t total = 2 * self->area;
+	unsigned int rounds = 0;
+
+	open_small_area();
+	ASSERT_EQ(0, zn_connect(&self->q));
+	if (variant->polled) {
+		zn_recv(&self->q, 0);
+		ASSERT_EQ(-ETIME, zn_reap(&self->q, &self->ev, 1, ZN_SILENCE));
+	}
+	ASSERT_EQ(total, zn_send(&self->q, total));
+	ASSERT_EQ(0, shutdown(self->q.client_fd, SHUT_WR));
+	if (!variant->polled)
+		zn_recv(&self->q, 0);
+	ASSERT_EQ(0, reap_until(&self->q, &self->ev, total + 1));
+	check_out_of_buffers(total);
+
+	/* The end of the stream is told after the last byte only. */
+	while (self->ev.recv_end_res == -ENOMEM) {
+		ASSERT_LE(++rounds, 2 * total / self->area);
+		zn_refill(&self->q, AREA_PAGES);
+		self->ev.recv_ended = false;
+		zn_recv(&self->q, 0);
+		ASSERT_EQ(0, reap_until(&self->q, &self->ev, total + 1));
+		ASSERT_TRUE(self->ev.recv_ended);
+	}
+	EXPECT_EQ(0, self->ev.recv_end_res);
+	EXPECT_EQ(total, self->ev.bytes);
+	EXPECT_EQ(0, self->ev.bad);
+}
+
+TEST_F(stall, area_empty_already)
+{
+	const size_t page = self->area / AREA_PAGES;
+	struct zn_events ev = {};
+
+	open_small_area();
+	ASSERT_EQ(0, zn_connect(&self->q));
+	zn_recv(&self->q, 0);
+	/* One buffer a page: a segment of its own for each of them. */
+	for (unsigned int i = 0; i < AREA_PAGES; i++) {
+		ASSERT_EQ(page / 2, zn_send(&self->q, page / 2));
+		ASSERT_EQ(0, zn_reap_bytes(&self->q, &self->ev, page / 2));
+	}
+	ASSERT_EQ(AREA_PAGES, self->ev.data_cqes);
+	ASSERT_FALSE(self->ev.recv_ended);
+
+	ASSERT_EQ(page, zn_send(&self->q, page));
+	ASSERT_EQ(0, zn_reap_bytes(&self->q, &ev, page));
+	if (!variant->polled) {
+		ASSERT_TRUE(ev.recv_ended);
+		ev.recv_ended = false;
+		zn_recv(&self->q, 0);
+		ASSERT_EQ(0, zn_reap_bytes(&self->q, &ev, page));
+	}
+	EXPECT_TRUE(ev.recv_ended);
+	EXPECT_EQ(-ENOMEM, ev.recv_end_res);
+	EXPECT_EQ(0, ev.data_cqes);
+	EXPECT_EQ(page, bytes_left(&self->q));
+}
+
+TEST_F(stall, cq_full)
+{
+	const struct zn_opts o = {
+		.area_pages = 16 * AREA_PAGES,
+		.cq_entries = SMALL_CQ,
+	};
+	const size_t total = 4 * self->area;
+	unsigned int rounds = 0;
+
+	ASSERT_EQ(0, zn_open(&self->q, &o));
+	start(total, 0);
+	ASSERT_EQ(0, reap_until(&self->q, &self->ev, total));
+	while (self->ev.bytes < total) {
+		ASSERT_LE(++rounds, total / self->area * AREA_PAGES);
+		ASSERT_TRUE(self->ev.recv_ended);
+		EXPECT_EQ(-ENOSPC, self->ev.recv_end_res);
+		EXPECT_EQ(total - self->ev.bytes, bytes_left(&self->q));
+		self->ev.recv_ended = false;
+		zn_recv(&self->q, 0);
+		ASSERT_EQ(0, reap_until(&self->q, &self->ev, total));
+	}
+	/* Or the CQ was never full, and nothing was shown. */
+	EXPECT_LT(0, rounds);
+	EXPECT_EQ(0, self->ev.bad);
+	EXPECT_EQ(0, bytes_left(&self->q));
+}
+
+TEST_HARNESS_MAIN
