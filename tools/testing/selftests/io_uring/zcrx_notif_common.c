@@ -191,6 +191,7 @@ static int register_ifq(struct zn_ifq *q, const struct zn_opts *o,
 		if (p == MAP_FAILED)
 			return -errno;
 		q->region = p;
+		q->mmap_offset = rd.mmap_offset;
 	}
 	q->zcrx_id = reg.zcrx_id;
 	q->area_token = area.rq_area_token;

@@ -71,6 +71,7 @@ struct zn_ifq {
 	size_t			area_size;
 	void			*region;
 	size_t			region_size;
+	__u64			mmap_offset;	/* of a kernel_region */
 	__u32			zcrx_id;
 	__u64			area_token;
 	struct zn_rq		rq;
