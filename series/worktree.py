@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The assembled kernel tree, build/linux.
+
+An ordinary clone that borrows the base repository's objects: branch `base`, and
+one branch a series, stacked. refs/zcrx/<series> is what the repository held
+when the two were last the same: work that goes beyond it is not refreshed yet.
+"""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import shutil
+
+from repository import BUILD, Refused, git, say
+
+PATH = BUILD / "linux"
+BUSY = {"rebase-merge": "a rebase", "rebase-apply": "a rebase or git am",
+        "MERGE_HEAD": "a merge", "CHERRY_PICK_HEAD": "a cherry-pick",
+        "REVERT_HEAD": "a revert"}
+
+
+@contextlib.contextmanager
+def lock():
+    """one program at a time"""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with open(BUILD / "linux.lock", "w", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"  waiting for another program to be done with {PATH}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def commit_of(tree, name):
+    """the commit's id, or None"""
+    return git("rev-parse", "-q", "--verify", f"{name}^{{commit}}", cwd=tree,
+               check=False).strip() or None
+
+
+def stack():
+    """the series that were assembled last, lowest first"""
+    return git("config", "zcrx.stack", cwd=PATH, check=False).split()
+
+
+def in_progress():
+    directory = pathlib.Path(git("rev-parse", "--absolute-git-dir",
+                                 cwd=PATH).strip())
+    return [what for name, what in BUSY.items() if (directory / name).exists()]
+
+
+def changes():
+    """what git says of tracked files that are not as in HEAD"""
+    return git("status", "--porcelain", "-uno", cwd=PATH).rstrip()
+
+
+def unrefreshed():
+    """what work the tree has that the repository lacks, or None"""
+    for what in in_progress():
+        return f"{what} is in progress"
+    names = stack()
+    for name in names:
+        if commit_of(PATH, f"refs/heads/{name}") != \
+                commit_of(PATH, f"refs/zcrx/{name}"):
+            return f"branch {name} has new commits"
+    if names and commit_of(PATH, "HEAD") != \
+            commit_of(PATH, f"refs/zcrx/{names[-1]}"):
+        return f"HEAD is not at branch {names[-1]}"
+    if found := changes():
+        return "files are changed and not committed:\n" + \
+            "\n".join(found.splitlines()[:5])
+    return None
+
+
+def lend(tree, base_repository):
+    """let tree use the objects of the base repository"""
+    file = tree / ".git/objects/info/alternates"
+    lines = file.read_text().splitlines() if file.exists() else []
+    wanted = f"{base_repository}/objects"
+    if wanted not in lines:
+        new = file.with_name("alternates.new")
+        new.write_text("".join(f"{line}\n" for line in [*lines, wanted]))
+        os.replace(new, file)
+
+
+@contextlib.contextmanager
+def opened(base_repository):
+    """the tree, or a new one that takes its name when all went well"""
+    if PATH.exists():
+        lend(PATH, base_repository)
+        yield PATH
+        return
+    new = BUILD / "linux.new"
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        git("init", "-q", "-b", "base", new, cwd=BUILD)
+        lend(new, base_repository)
+        for name, value in (("rebase.updateRefs", "true"),
+                            ("rebase.autoSquash", "true"),
+                            ("core.autocrlf", "false"),
+                            ("checkout.workers", str(os.cpu_count()))):
+            git("config", name, value, cwd=new)
+        yield new
+        new.rename(PATH)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def move(tree, base, tips, force=False):
+    """files, index, branches and records go to tips, {series: commit} with the
+    lowest first; returns how many files were written"""
+    top, tip = list(tips.items())[-1]
+    head = commit_of(tree, "HEAD")
+    count = 0
+    if force and head:
+        for what in ("rebase", "am", "cherry-pick", "revert", "merge"):
+            git(what, "--quit", cwd=tree, check=False)
+        say(f"  FORCE=1: what the tree had is commit {head}")
+        git("read-tree", "--reset", "-u", tip, cwd=tree)
+    elif head and head != tip:
+        count = len(git("diff-tree", "-r", "--name-only", "-z", head, tip,
+                        cwd=tree).split("\0")) - 1
+        git("read-tree", "-m", "-u", head, tip, cwd=tree)
+    elif not head:
+        say("  writing the kernel tree ...")
+        git("read-tree", "-m", "-u", tip, cwd=tree)
+    record(tree, base, tips)
+    git("symbolic-ref", "HEAD", f"refs/heads/{top}", cwd=tree)
+    return count
+
+
+def record(tree, base, tips):
+    updates = {"refs/heads/base": base}
+    for name, tip in tips.items():
+        updates[f"refs/heads/{name}"] = updates[f"refs/zcrx/{name}"] = tip
+    git("update-ref", "--create-reflog", "--stdin", cwd=tree, data="".join(
+        f"update {ref} {commit}\n" for ref, commit in updates.items()))
+    git("config", "zcrx.stack", " ".join(tips), cwd=tree)
