@@ -596,6 +596,35 @@ unsigned int zn_refill(struct zn_ifq *q, unsigned int n)
 	return done;
 }
 
+static int receive_a_byte(struct zn_ifq *q, struct zn_events *ev)
+{
+	if (q->sent == q->received && zn_send(q, 1) != 1)
+		return -EIO;
+	ev->recv_ended = false;
+	zn_recv(q, 1);
+	while (!ev->recv_ended) {
+		int ret = zn_reap(q, ev, 1, ZN_TIMEOUT);
+
+		if (ret < 0)
+			return ret;
+	}
+	return ev->recv_end_res;
+}
+
+int zn_make_copy(struct zn_ifq *q, struct zn_events *ev)
+{
+	return receive_a_byte(q, ev);
+}
+
+int zn_make_no_buffers(struct zn_ifq *q, struct zn_events *ev)
+{
+	int ret = receive_a_byte(q, ev);
+
+	if (ret == -ENOMEM)
+		return 0;
+	return ret < 0 ? ret : -EBUSY;
+}
+
 long zn_vmpin_kb(void)
 {
 	FILE *f = fopen("/proc/self/status", "r");

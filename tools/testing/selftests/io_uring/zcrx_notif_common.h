@@ -153,6 +153,15 @@ int zn_reap_bytes(struct zn_ifq *q, struct zn_events *ev, __u64 bytes);
 /* Give up to @n held buffers back, oldest first, and flush; how many. */
 unsigned int zn_refill(struct zn_ifq *q, unsigned int n);
 
+/*
+ * Make one event with one byte that @q receives. The ring of an importer makes
+ * one that stays on its way: the creator's task work runs when that ring is
+ * entered. zn_make_copy() takes a free buffer, zn_make_no_buffers() wants the
+ * area to have none; it leaves the byte in the socket for the next call.
+ */
+int zn_make_copy(struct zn_ifq *q, struct zn_events *ev);
+int zn_make_no_buffers(struct zn_ifq *q, struct zn_events *ev);
+
 /* Pinned memory of this process in KiB. */
 long zn_vmpin_kb(void);
 /* Kernel workers that are busy with freeing rings, or -errno. */
