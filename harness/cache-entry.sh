@@ -20,9 +20,7 @@ entry_sums() { (cd "$1" && find . -type f ! -name stamp -print0 | sort -z | xarg
 
 # entry_stamp DIR KEY: the stamp that fits the directory as it is
 entry_stamp() {
-	printf '%s\n' "$2"
-	entry_stat "$1"
-	entry_sums "$1"
+	printf '%s\n%s\n--\n%s\n' "$2" "$(entry_stat "$1")" "$(entry_sums "$1")"
 }
 
 # entry_whole DIR KEY: is it there, made from KEY, and as it was made? Contents
@@ -35,14 +33,15 @@ entry_whole() {
 		say "  $dir: from another version or half made, not used"
 		return 1
 	fi
-	[[ $stamp != "$key"$'\n'"$(entry_stat "$dir")"$'\n'* ]] || return 0
+	[[ $stamp != "$key"$'\n'"$(entry_stat "$dir")"$'\n--\n'* ]] || return 0
 	now=$(entry_sums "$dir")
-	if [[ -z $now || $stamp != *$'\n'"$now" ]]; then
+	if [[ -z $now || $stamp != *$'\n--\n'"$now" ]]; then
 		say "  $dir: damaged (files differ from its stamp), not used"
 		return 1
 	fi
 	# Same contents with other times, as after a copy: note the times.
-	entry_stamp "$dir" "$key" >"$dir/stamp.new" && mv "$dir/stamp.new" "$dir/stamp"
+	stamp=$(entry_stamp "$dir" "$key")
+	printf '%s\n' "$stamp" >"$dir/stamp"
 }
 
 # entry_new: sets entry_dir, a temporary directory that goes away at exit
