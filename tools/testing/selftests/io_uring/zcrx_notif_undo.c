@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a registration that fails late, or is refused often, leaves behind. */
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "kselftest_harness.h"
+#include "zcrx_notif_request.h"
+
+/* Which of the structures of a request lies in memory that is not writable. */
+FIXTURE(late)
+{
+	struct request	*r;	/* on a page of its own */
+	struct request	*ro;	/* on one that cannot be written */
+	void		*area;
+	void		*region;
+	long		vmpin;
+	struct io_uring	ring;
+};
+
+FIXTURE_VARIANT(late)
+{
+	bool	reg;
+	bool	rd;
+	bool	area;
+	bool	desc;
+	bool	kernel_region;
+	int	ret;
+};
+
+FIXTURE_VARIANT_ADD(late, reg)
+{
+	.reg = true, .ret = -EFAULT,
+};
+
+FIXTURE_VARIANT_ADD(late, reg_kernel_region)
+{
+	.reg = true, .kernel_region = true, .ret = -EFAULT,
+};
+
+FIXTURE_VARIANT_ADD(late, region_desc)
+{
+	.rd = true, .ret = -EFAULT,
+};
+
+FIXTURE_VARIANT_ADD(late, area_reg)
+{
+	.area = true, .ret = -EFAULT,
+};
+
+/* The kernel only reads the descriptor. */
+FIXTURE_VARIANT_ADD(late, notif_desc_is_fine)
+{
+	.desc = true, .ret = 0,
+};
+
+FIXTURE_SETUP(late)
+{
+	const struct zn_opts o = {};
+
+	self->r = map(page_size());
+	self->ro = map(page_size());
+	self->area = map(AREA_SIZE);
+	self->region = map(page_size());
+	ASSERT_NE(NULL, self->r);
+	ASSERT_NE(NULL, self->ro);
+	ASSERT_NE(NULL, self->area);
+	ASSERT_NE(NULL, self->region);
+	self->vmpin = zn_vmpin_kb();
+	ASSERT_EQ(0, zn_open_ring(&self->ring, &o));
+}
+
+FIXTURE_TEARDOWN(late)
+{
+	io_uring_queue_exit(&self->ring);
+	EXPECT_TRUE(zn_wait_until(pinned_is, &self->vmpin, ZN_TIMEOUT));
+	munmap(self->r, page_size());
+	munmap(self->ro, page_size());
+	munmap(self->area, AREA_SIZE);
+	munmap(self->region, page_size());
+}
+
+TEST_F(late, fault_leaves_nothing)
+{
+	void *region = variant->kernel_region ? NULL : self->region;
+	struct request *r = self->r, *ro = self->ro;
+	struct io_uring_zcrx_ifq_reg *reg;
+
+	ASSERT_EQ(0, make_request(r, &good_case, self->area, region));
+	if (variant->rd)
+		r->reg.region_ptr = (unsigned long)&ro->rd;
+	if (variant->area)
+		r->reg.area_ptr = (unsigned long)&ro->area;
+	if (variant->desc)
+		r->reg.notif_desc = (unsigned long)&ro->desc;
+	*ro = *r;
+	ASSERT_EQ(0, mprotect(ro, page_size(), PROT_READ));
+	reg = variant->reg ? &ro->reg : &r->reg;
+
+	if (!variant->ret) {
+		EXPECT_EQ(0, zn_raw_register(self->ring.ring_fd, reg));
+		return;
+	}
+	for (int i = 0; i < 3; i++) {
+		EXPECT_EQ(variant->ret,
+			  zn_raw_register(self->ring.ring_fd, reg));
+		EXPECT_EQ(self->vmpin, zn_vmpin_kb());
+		EXPECT_EQ(-ENXIO, flush_id(self->ring.ring_fd, 0));
+		*r = *ro;
+	}
+	EXPECT_EQ(0, io_uring_cq_ready(&self->ring));
+	ASSERT_EQ(0, make_request(r, &good_case, self->area, region));
+	EXPECT_EQ(0, zn_raw_register(self->ring.ring_fd, &r->reg));
+	EXPECT_EQ(0, r->reg.zcrx_id);
+}
+
+FIXTURE(unreadable)
+{
+	char		*mem;	/* a page, then one that cannot be read */
+	struct request	r;
+	void		*area;
+	struct io_uring	ring;
+};
+
+FIXTURE_VARIANT(unreadable)
+{
+	__u64	addr;		/* absolute, or: */
+	size_t	readable;	/* bytes of the descriptor */
+};
+
+FIXTURE_VARIANT_ADD(unreadable, address_1) { .addr = 1 };
+FIXTURE_VARIANT_ADD(unreadable, kernel_address) { .addr = -4096ULL };
+FIXTURE_VARIANT_ADD(unreadable, high_address) { .addr = 1ULL << 63 };
+FIXTURE_VARIANT_ADD(unreadable, all_bytes) { .readable = 0 };
+FIXTURE_VARIANT_ADD(unreadable, last_64_bytes) { .readable = 32 };
+FIXTURE_VARIANT_ADD(unreadable, last_byte) { .readable = 95 };
+
+FIXTURE_SETUP(unreadable)
+{
+	const struct zn_opts o = {};
+
+	self->mem = map(2 * page_size());
+	self->area = map(AREA_SIZE);
+	ASSERT_NE(NULL, self->mem);
+	ASSERT_NE(NULL, self->area);
+	ASSERT_EQ(0, mprotect(self->mem + page_size(), page_size(),
+			      PROT_NONE));
+	ASSERT_EQ(0, zn_open_ring(&self->ring, &o));
+}
+
+FIXTURE_TEARDOWN(unreadable)
+{
+	io_uring_queue_exit(&self->ring);
+	munmap(self->mem, 2 * page_size());
+	munmap(self->area, AREA_SIZE);
+}
+
+TEST_F(unreadable, descriptor_is_a_fault_and_leaves_nothing)
+{
+	long vmpin = zn_vmpin_kb();
+	struct request *r = &self->r;
+
+	ASSERT_EQ(0, make_request(r, &good_case, self->area, NULL));
+	r->reg.notif_desc = variant->addr ?:
+		(unsigned long)self->mem + page_size() - variant->readable;
+	EXPECT_EQ(-EFAULT, zn_raw_register(self->ring.ring_fd, &r->reg));
+	EXPECT_EQ(vmpin, zn_vmpin_kb());
+	EXPECT_EQ(-ENXIO, flush_id(self->ring.ring_fd, 0));
+
+	ASSERT_EQ(0, make_request(r, &good_case, self->area, NULL));
+	EXPECT_EQ(0, zn_raw_register(self->ring.ring_fd, &r->reg));
+	EXPECT_EQ(0, r->reg.zcrx_id);
+}
+
+TEST(descriptor_may_end_at_the_last_readable_byte)
+{
+	char *mem = map(2 * page_size());
+	void *area = map(AREA_SIZE);
+	const struct zn_opts o = {};
+	struct io_uring ring;
+	struct request r;
+	char *desc;
+
+	ASSERT_NE(NULL, mem);
+	ASSERT_NE(NULL, area);
+	ASSERT_EQ(0, mprotect(mem + page_size(), page_size(), PROT_NONE));
+	ASSERT_EQ(0, zn_open_ring(&ring, &o));
+	ASSERT_EQ(0, make_request(&r, &good_case, area, NULL));
+	desc = mem + page_size() - sizeof(r.desc);
+	memcpy(desc, &r.desc, sizeof(r.desc));
+	r.reg.notif_desc = (unsigned long)desc;
+	EXPECT_EQ(0, zn_raw_register(ring.ring_fd, &r.reg));
+	io_uring_queue_exit(&ring);
+	munmap(mem, 2 * page_size());
+	munmap(area, AREA_SIZE);
+}
+
+TEST(import_with_a_descriptor_is_refused)
+{
+	struct zcrx_notification_desc desc = good_case.desc;
+	struct io_uring_zcrx_ifq_reg reg = {};
+	const struct zn_opts o = {};
+	struct zn_ifq q = {};
+	struct io_uring ring;
+	int fd;
+
+	desc.flags = 0;
+	ASSERT_EQ(0, zn_open(&q, &(struct zn_opts){ .desc = &desc }));
+	fd = zn_export(&q);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, zn_open_ring(&ring, &o));
+
+	reg.if_idx = fd;
+	reg.flags = ZCRX_REG_IMPORT;
+	reg.notif_desc = (unsigned long)&desc;
+	EXPECT_EQ(-EINVAL, zn_raw_register(ring.ring_fd, &reg));
+	EXPECT_EQ(-ENXIO, flush_id(ring.ring_fd, 0));
+
+	reg.notif_desc = 0;
+	EXPECT_EQ(0, zn_raw_register(ring.ring_fd, &reg));
+	EXPECT_EQ(0, reg.zcrx_id);
+
+	io_uring_queue_exit(&ring);
+	close(fd);
+	zn_close(&q);
+}
+
+/*
+ * Accounted memory: the least RLIMIT_MEMLOCK with which a ring registers is the
+ * same after refusals. Each user of RLIMIT_MEMLOCK has an own account, so each
+ * of the two measurements takes a user that nobody else has.
+ */
+static long least_limit(uid_t uid, int nr_refusals)
+{
+	struct rlimit rl = { .rlim_cur = 64 << 20, .rlim_max = 64 << 20 };
+	static const struct desc_case bad[] = {
+		{ .desc.type_mask = 1U << 2 },
+		{ STATS(0), AT(REGION_END, -8) },
+		{ STATS(17), AT(RQ_END, 0) },
+	};
+	const struct zn_opts o = {};
+	void *area = map(AREA_SIZE);
+	struct request *ro = map(page_size());
+	struct io_uring ring;
+	struct request r;
+
+	if (!area || !ro || setrlimit(RLIMIT_MEMLOCK, &rl))
+		return -errno;
+	if (zn_drop_caps(uid) || zn_open_ring(&ring, &o))
+		return -1;
+	make_request(ro, &good_case, area, NULL);
+	if (mprotect(ro, page_size(), PROT_READ))
+		return -errno;
+	for (int i = 0; i < nr_refusals; i++) {
+		make_request(&r, &bad[i % ARRAY_SIZE(bad)], area, NULL);
+		if (zn_raw_register(ring.ring_fd, &r.reg) >= 0)
+			return -2;
+		if (zn_raw_register(ring.ring_fd, &ro->reg) != -EFAULT)
+			return -3;
+	}
+	for (long pages = 0; pages < 1024; pages++) {
+		int ret;
+
+		rl.rlim_cur = pages * page_size();
+		if (setrlimit(RLIMIT_MEMLOCK, &rl))
+			return -errno;
+		make_request(&r, &good_case, area, NULL);
+		ret = zn_raw_register(ring.ring_fd, &r.reg);
+		if (!ret)
+			return pages;
+		if (ret != -ENOMEM)
+			return ret;
+	}
+	return -4;
+}
+
+TEST(memlock_is_given_back_by_refusals)
+{
+	static const int nr_refusals[] = { 0, 60 };
+	long *pages = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, pages);
+	if (geteuid())
+		SKIP(return, "needs root to become other users");
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = fork();
+
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			uid_t uid = 1000000 + 2 * getppid() + i;
+
+			pages[i] = least_limit(uid, nr_refusals[i]);
+			_exit(0);
+		}
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	}
+	/* At least the area and the region are accounted. */
+	EXPECT_LT(AREA_PAGES, pages[0]);
+	EXPECT_EQ(pages[0], pages[1]);
+	munmap(pages, page_size());
+}
+
+TEST_HARNESS_MAIN
