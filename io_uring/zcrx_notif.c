@@ -59,6 +59,7 @@
  * The list of deferred task work is peeked at under RCU by others that add to
  * it, so the request comes from the type stable cache of requests.
  */
+#include <linux/build_bug.h>
 #include <linux/cleanup.h>
 #include <linux/io_uring.h>
 #include <linux/overflow.h>
@@ -69,6 +70,24 @@
 #include "tw.h"
 #include "zcrx.h"
 #include "zcrx_notif.h"
+
+/* ABI: the same for 32-bit and 64-bit applications */
+static_assert(sizeof(struct zcrx_notification_desc) == 96);
+static_assert(offsetof(struct zcrx_notification_desc, user_data) == 0);
+static_assert(offsetof(struct zcrx_notification_desc, type_mask) == 8);
+static_assert(offsetof(struct zcrx_notification_desc, flags) == 12);
+static_assert(offsetof(struct zcrx_notification_desc, stats_offset) == 16);
+static_assert(offsetof(struct zcrx_notification_desc, stats_size) == 24);
+static_assert(offsetof(struct zcrx_notification_desc, __resv1) == 28);
+static_assert(offsetof(struct zcrx_notification_desc, __resv2) == 32);
+static_assert(sizeof(struct io_uring_zcrx_ifq_reg) == 96);
+static_assert(offsetof(struct io_uring_zcrx_ifq_reg, notif_desc) == 72);
+static_assert(sizeof(struct zcrx_ctrl_arm_notif) == 48);
+static_assert(sizeof(struct io_uring_zcrx_notif_stats) == 24);
+static_assert(__alignof__(struct io_uring_zcrx_notif_stats) == 8);
+static_assert(offsetof(struct io_uring_zcrx_notif_stats, copy_count) == 0);
+static_assert(offsetof(struct io_uring_zcrx_notif_stats, copy_bytes) == 8);
+static_assert(offsetof(struct io_uring_zcrx_notif_stats, no_buffers_count) == 16);
 
 struct zcrx_notif_cmd {
 	struct file		*file;

@@ -30,6 +30,7 @@ struct zcrx_notif {
 	/* in the refill queue region, shared with the application */
 	struct io_uring_zcrx_notif_stats	*stats;
 
+	/* protects ->armed and the four fields below */
 	spinlock_t				lock;
 	bool					in_flight;
 	/* types that happened and have no CQE yet */

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The entry points. `make help` lists them; everything they do is in harness/
+# and series/.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test kernel kernel-path shell run-in-guest assemble refresh \
+	series check clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 15 minutes)
+	@harness/run
+
+test: ## all tests (cold 45 minutes, then 12); PARTS="host series guest demo debug" for some
+	@harness/test $(PARTS)
+
+kernel: ## assemble and build the kernel; KCONFIG=debug for the one that checks itself
+	@harness/kernel
+
+kernel-path: ## print the path of the built image alone
+	@harness/kernel --path
+
+shell: ## a shell in the guest; build/ is at /host
+	@harness/guest -t 86400 --shell
+
+run-in-guest: ## CMD='...' runs in the guest, its exit status is make's
+	@harness/guest -- bash -c "$$CMD"
+
+assemble: ## build/linux: the base with the series on it, as git branches
+	@series/assemble
+
+refresh: ## the way back: write commits made in build/linux to overlay and patches
+	@series/refresh
+
+series: ## mails to send, in build/mail; V=2 CC=... are passed on
+	@series/export $(if $(V),-v $(V)) $(foreach c,$(CC),--cc $(c))
+
+check: ## checkpatch the series, build each of its commits
+	@series/check
+
+clean: ## remove build/; the cache stays
+	@rm -rf build
