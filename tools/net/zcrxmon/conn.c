@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "explain.h"
+
+/*
+ * How long to wait before trying again when no buffer was given back but some
+ * must be free: a device's page pool can have them all.
+ */
+#define RETRY_SECONDS	0.01
+
+/*
+ * The submission queue is submitted once a turn; when it is full before that,
+ * submit what is there.
+ */
+static struct io_uring_sqe *get_sqe(struct conns *c)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&c->z->ring);
+
+	if (sqe)
+		return sqe;
+	io_uring_submit(&c->z->ring);
+	return io_uring_get_sqe(&c->z->ring);
+}
+
+static int start_accept(struct conns *c)
+{
+	struct io_uring_sqe *sqe = get_sqe(c);
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_multishot_accept(sqe, c->listen_fd, NULL, NULL, 0);
+	io_uring_sqe_set_data64(sqe, UD_ACCEPT);
+	return 0;
+}
+
+/* One request receives until the stream ends; liburing has no helper for it. */
+static int start_recv(struct conns *c, struct conn *conn)
+{
+	struct io_uring_sqe *sqe = get_sqe(c);
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, conn->fd, NULL, 0, 0);
+	sqe->ioprio |= IORING_RECV_MULTISHOT;
+	sqe->zcrx_ifq_idx = c->z->id;
+	io_uring_sqe_set_data(sqe, conn);
+	conn->stalled = 0;
+	return 0;
+}
+
+/* Both IPv4 and IPv6, or IPv4 alone where the kernel has no IPv6 */
+static int listen_all(unsigned int port)
+{
+	struct sockaddr_in6 any6 = {
+		.sin6_family	= AF_INET6,
+		.sin6_port	= htons(port),
+	};
+	struct sockaddr_in any4 = {
+		.sin_family	= AF_INET,
+		.sin_port	= htons(port),
+	};
+	struct sockaddr *addr = (struct sockaddr *)&any6;
+	socklen_t len = sizeof(any6);
+	int fd, one = 1, zero = 0;
+
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+	if (fd >= 0) {
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+	} else {
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+		if (fd < 0)
+			return -errno;
+		addr = (struct sockaddr *)&any4;
+		len = sizeof(any4);
+	}
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, addr, len) || listen(fd, SOMAXCONN)) {
+		int ret = -errno;
+
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+int conns_listen(struct conns *c, const struct options *o)
+{
+	c->listen_fd = listen_all(o->port);
+	if (c->listen_fd < 0) {
+		explain_listen(c->listen_fd, o);
+		return c->listen_fd;
+	}
+	return start_accept(c);
+}
+
+int conns_accepted(struct conns *c, const struct io_uring_cqe *cqe)
+{
+	struct conn *conn;
+	int ret = 0;
+
+	/* A multishot accept can end with any completion, also a good one */
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		ret = start_accept(c);
+	if (cqe->res < 0) {
+		zcrxmon_err("a connection could not be accepted: %s",
+			    strerror(-cqe->res));
+		/* It was gone again before it was accepted: nothing of ours */
+		return cqe->res == -ECONNABORTED ? ret : cqe->res;
+	}
+
+	conn = calloc(1, sizeof(*conn));
+	if (!conn) {
+		close(cqe->res);
+		return -ENOMEM;
+	}
+	conn->fd = cqe->res;
+	conn->number = ++c->opened;
+	conn->next = c->list;
+	c->list = conn;
+	return ret ?: start_recv(c, conn);
+}
+
+static int take_data(struct conns *c, struct conn *conn,
+		     const struct io_uring_cqe *cqe)
+{
+	if (c->checksum)
+		stream_sum_add(&conn->sum, c->z->area + zcrx_offset(cqe),
+			       cqe->res);
+	conn->received += cqe->res;
+	c->received += cqe->res;
+	return refill_take(c->refill, cqe);
+}
+
+int conns_received(struct conns *c, const struct io_uring_cqe *cqe, double now,
+		   struct conn **closed)
+{
+	struct conn *conn = io_uring_cqe_get_data(cqe);
+
+	/* All completions with data say that more will come */
+	if (cqe->flags & IORING_CQE_F_MORE)
+		return take_data(c, conn, cqe);
+
+	switch (cqe->res) {
+	case -ENOMEM:
+	case -ENOSPC:
+		/* No buffers, or no room in the completion queue */
+		if (cqe->res == -ENOMEM)
+			c->no_memory++;
+		else
+			c->no_space++;
+		conn->stalled = cqe->res;
+		conn->given = c->refill->given;
+		conn->since = now;
+		return 0;
+	case 0:
+		break;
+	default:
+		explain_recv(cqe->res);
+		c->failed++;
+	}
+	if (c->checksum)
+		c->sums += stream_sum_result(&conn->sum);
+	c->closed++;
+	*closed = conn;
+	return 0;
+}
+
+void conn_free(struct conns *c, struct conn *conn)
+{
+	struct conn **link = &c->list;
+
+	while (*link != conn)
+		link = &(*link)->next;
+	*link = conn->next;
+	close(conn->fd);
+	free(conn);
+}
+
+void conns_close(struct conns *c)
+{
+	while (c->list)
+		conn_free(c, c->list);
+	if (c->listen_fd >= 0)
+		close(c->listen_fd);
+}
+
+/* Starting again while there is nothing to be had would only fail again. */
+static bool has_room(const struct conns *c, const struct conn *conn, double now)
+{
+	const struct refill *r = c->refill;
+
+	if (conn->stalled == -ENOSPC)
+		return true;
+	if (r->given != conn->given)
+		return true;
+	return r->held < r->z->nr_bufs && now - conn->since >= RETRY_SECONDS;
+}
+
+int conns_restart(struct conns *c, double now)
+{
+	struct conn *conn;
+	int ret;
+
+	for (conn = c->list; conn; conn = conn->next) {
+		if (!conn->stalled || !has_room(c, conn, now))
+			continue;
+		/* Copies do not look at the refill queue, see zcrx_flush() */
+		if (conn->stalled == -ENOMEM && !c->z->nodev) {
+			ret = zcrx_flush(c->z);
+			if (ret)
+				return ret;
+		}
+		ret = start_recv(c, conn);
+		if (ret)
+			return ret;
+		c->restarts++;
+	}
+	return 0;
+}
+
+bool conns_waiting(const struct conns *c)
+{
+	const struct conn *conn;
+
+	for (conn = c->list; conn; conn = conn->next)
+		if (conn->stalled && c->refill->held < c->z->nr_bufs)
+			return true;
+	return false;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* TCP connections: listen, accept, receive. */
+#ifndef ZCRXMON_CONN_H
+#define ZCRXMON_CONN_H
+
+#include "refill.h"
+#include "stream_sum.h"
+
+struct conn {
+	struct conn		*next;
+	int			fd;
+	unsigned int		number;
+	unsigned long long	received;
+	struct stream_sum	sum;
+	/*
+	 * The error that its receive request ended with, 0 while it runs; and
+	 * how many pieces had been given back when it ended, and the time
+	 */
+	int			stalled;
+	unsigned long long	given;
+	double			since;
+};
+
+struct conns {
+	struct zcrx		*z;
+	struct refill		*refill;
+	bool			checksum;
+	int			listen_fd;
+	struct conn		*list;
+	unsigned int		opened;
+	unsigned int		closed;
+	unsigned int		failed;
+	unsigned long long	received;
+	unsigned long long	sums;		/* of closed connections */
+	unsigned long long	restarts;
+	unsigned long long	no_memory;	/* requests ended by -ENOMEM */
+	unsigned long long	no_space;	/* and by -ENOSPC */
+};
+
+int conns_listen(struct conns *c, const struct options *o);
+int conns_accepted(struct conns *c, const struct io_uring_cqe *cqe);
+
+/*
+ * A completion of a receive request. *closed is set to the connection when it
+ * came to its end; give it to conn_free() then.
+ */
+int conns_received(struct conns *c, const struct io_uring_cqe *cqe, double now,
+		   struct conn **closed);
+void conn_free(struct conns *c, struct conn *conn);
+void conns_close(struct conns *c);
+
+/* Issue again what ended for lack of room, where there is room now. */
+int conns_restart(struct conns *c, double now);
+
+/* Whether conns_restart() should be called a little later */
+bool conns_waiting(const struct conns *c);
+
+#endif /* ZCRXMON_CONN_H */

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "explain.h"
+
+void zcrxmon_err(const char *fmt, ...)
+{
+	va_list ap;
+
+	/* Keep the order where both go to the same place */
+	fflush(stdout);
+	fputs("zcrxmon: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static void explain_io_uring(const char *what, int ret)
+{
+	if (ret == -EPERM)
+		zcrxmon_err("io_uring is not permitted to this user. See sysctl kernel.io_uring_disabled (1: only its group kernel.io_uring_group, 2: nobody) and the container's seccomp filter.");
+	else
+		zcrxmon_err("%s: %s. Has this kernel CONFIG_IO_URING=y, and does the container's seccomp filter let it through?",
+			    what, strerror(-ret));
+}
+
+void explain_query(int ret)
+{
+	if (ret == -EINVAL)
+		zcrxmon_err("this kernel's io_uring has no IO_URING_QUERY (Linux 6.18 brought it), so it has no zcrx notifications either. Boot a newer kernel.");
+	else
+		explain_io_uring("the io_uring query failed", ret);
+}
+
+void explain_ring(int ret)
+{
+	if (ret == -ENOMEM)
+		zcrxmon_err("no memory for the io_uring ring. Its completion queue has an entry a buffer: try a smaller --area, or raise the memlock limit (ulimit -l).");
+	else
+		explain_io_uring("cannot set up an io_uring ring", ret);
+}
+
+static void explain_memlock(const struct options *o)
+{
+	struct rlimit lim = {};
+
+	getrlimit(RLIMIT_MEMLOCK, &lim);
+	if (lim.rlim_cur == RLIM_INFINITY)
+		zcrxmon_err("the kernel could not lock %llu bytes for the area: out of memory. Try a smaller --area.",
+			    o->area_size);
+	else
+		zcrxmon_err("the kernel could not lock %llu bytes for the area; this process may lock %llu. Raise the limit (ulimit -l, LimitMEMLOCK= in a systemd unit), give it CAP_IPC_LOCK, or try a smaller --area.",
+			    o->area_size, (unsigned long long)lim.rlim_cur);
+}
+
+void explain_register(int ret, const struct options *o)
+{
+	const char *dev = o->interface;
+	unsigned int queue = o->queue;
+
+	switch (-ret) {
+	case EPERM:
+		zcrxmon_err("zcrx needs CAP_NET_ADMIN in the initial user namespace, because a queue shows other programs' data, too. Run as root or: setcap cap_net_admin+ep zcrxmon");
+		return;
+	case ENOMEM:
+		explain_memlock(o);
+		return;
+	case EOPNOTSUPP:
+		if (!dev)
+			zcrxmon_err("this kernel was built without zero-copy receive. It needs CONFIG_IO_URING_ZCRX=y, which comes with CONFIG_PAGE_POOL, CONFIG_INET and CONFIG_NET_RX_BUSY_POLL.");
+		else
+			zcrxmon_err("%s cannot do zero-copy receive: its driver does not hand out receive queues (virtual devices mostly do not), or has no device that does DMA, or the kernel lacks CONFIG_IO_URING_ZCRX. Without a NIC that can: --nodev.",
+				    dev);
+		return;
+	}
+	if (dev) {
+		switch (-ret) {
+		case ENODEV:
+			zcrxmon_err("there is no network device '%s' in this network namespace. See: ip link",
+				    dev);
+			return;
+		case EEXIST:
+			zcrxmon_err("queue %u of %s is taken by another zcrx or devmem user, or an XDP program is attached to the device. Take another --queue, or see: ip link show %s; ynl netdev queue-get",
+				    queue, dev, dev);
+			return;
+		case EBUSY:
+			zcrxmon_err("queue %u of %s is used by AF_XDP or leased to another device. Take another --queue.",
+				    queue, dev);
+			return;
+		case ERANGE:
+			zcrxmon_err("%s has no receive queue %u. See: ethtool -l %s",
+				    dev, queue, dev);
+			return;
+		case ENETDOWN:
+			zcrxmon_err("%s is down. Try: ip link set %s up", dev, dev);
+			return;
+		case EINVAL:
+			zcrxmon_err("%s refused: zcrx needs packet headers split from payload. Try: ethtool -G %s tcp-data-split on hds-thresh 0",
+				    dev, dev);
+			return;
+		}
+	}
+	if (ret == -EINVAL)
+		zcrxmon_err("the kernel refused the registration as invalid (EINVAL), so it does not agree with the headers zcrxmon was built with. Compare 'zcrxmon --probe' with the kernel's version.");
+	else
+		zcrxmon_err("cannot register for zero-copy receive: %s",
+			    strerror(-ret));
+}
+
+void explain_listen(int ret, const struct options *o)
+{
+	switch (-ret) {
+	case EADDRINUSE:
+		zcrxmon_err("another program listens on TCP port %u. Take another --port, or see: ss -ltnp",
+			    o->port);
+		break;
+	case EACCES:
+		zcrxmon_err("ports below 1024 need CAP_NET_BIND_SERVICE. Take a --port above.");
+		break;
+	default:
+		zcrxmon_err("cannot listen on TCP port %u: %s", o->port,
+			    strerror(-ret));
+	}
+}
+
+void explain_recv(int ret)
+{
+	switch (-ret) {
+	case EFAULT:
+		zcrxmon_err("the connection's data lies in buffers of another zcrx instance: its flow is steered to a queue that is not ours. See: ethtool -n, ethtool -x");
+		break;
+	case EPROTONOSUPPORT:
+		zcrxmon_err("zero-copy receive takes plain TCP sockets only (no MPTCP, no kernel TLS)");
+		break;
+	case ECONNRESET:
+		zcrxmon_err("the sender reset the connection");
+		break;
+	default:
+		zcrxmon_err("receiving failed: %s", strerror(-ret));
+	}
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * zcrxmon: receive TCP through io_uring zero-copy receive and show what the
+ * kernel tells about it. An application that wants notifications needs what is
+ * in zcrx.c (register), refill.c (give buffers back), notif.c (lose no event),
+ * conn.c (receive) and the order of things in turn() below.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "explain.h"
+#include "monitor.h"
+#include "output.h"
+
+/* How long to sleep when something small is to be done soon */
+#define PACE_SECONDS	0.01
+
+/* Signals come as a completion like everything else. Returns the signalfd. */
+static int watch_signals(struct io_uring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	io_uring_prep_poll_add(sqe, fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, UD_SIGNAL);
+	return fd;
+}
+
+static double monotonic(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static int handle_events(void *arg, __u32 types, bool by_counter)
+{
+	struct monitor *m = arg;
+	unsigned long long given = m->refill.given;
+	unsigned int held = m->refill.held;
+	int ret = 0;
+
+	/*
+	 * Out of buffers: give some back. For COPY there is nothing to do but
+	 * to tell: an application may look for a flow on the wrong queue.
+	 */
+	if (types & ZCRX_NOTIF_NO_BUFFERS)
+		ret = refill_urgent(&m->refill);
+	output_notif(m, types, by_counter, held, m->refill.given - given);
+	return ret;
+}
+
+static int handle_cqe(struct monitor *m, const struct io_uring_cqe *cqe)
+{
+	struct conn *closed = NULL;
+	int ret;
+
+	switch (cqe->user_data) {
+	case UD_ACCEPT:
+		return conns_accepted(&m->conns, cqe);
+	case UD_NOTIF:
+		notif_cqe(&m->notif, cqe);
+		return 0;
+	case UD_SIGNAL:
+		m->stop = true;
+		return 0;
+	default:
+		ret = conns_received(&m->conns, cqe, m->now, &closed);
+		if (closed) {
+			output_conn(m, closed);
+			conn_free(&m->conns, closed);
+		}
+		return ret;
+	}
+}
+
+static int handle_cqes(struct monitor *m)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, seen = 0;
+	int ret = 0;
+
+	io_uring_for_each_cqe(&m->z.ring, head, cqe) {
+		seen++;
+		ret = handle_cqe(m, cqe);
+		if (ret)
+			break;
+	}
+	io_uring_cq_advance(&m->z.ring, seen);
+	return ret;
+}
+
+/*
+ * Wait until something happened or the time is over, then: all completions,
+ * buffers back, notifications armed again, and what ended for lack of buffers
+ * started anew.
+ */
+static int turn(struct monitor *m, double start, double seconds)
+{
+	struct __kernel_timespec ts;
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	if (refill_paced(&m->refill) || conns_waiting(&m->conns))
+		seconds = PACE_SECONDS;
+	ts.tv_sec = seconds;
+	ts.tv_nsec = (seconds - ts.tv_sec) * 1e9;
+
+	ret = io_uring_submit_and_wait_timeout(&m->z.ring, &cqe, 1, &ts, NULL);
+	if (ret < 0 && ret != -ETIME && ret != -EINTR)
+		return ret;
+	m->now = monotonic() - start;
+
+	ret = handle_cqes(m);
+	if (!ret)
+		ret = refill_turn(&m->refill, m->now);
+	if (!ret)
+		ret = notif_handle(&m->notif, handle_events, m);
+	if (!ret)
+		ret = conns_restart(&m->conns, m->now);
+	return ret;
+}
+
+static bool connections_done(const struct monitor *m)
+{
+	return m->o.connections && m->conns.closed >= m->o.connections;
+}
+
+static int monitor(struct monitor *m)
+{
+	double start = monotonic(), next = m->o.interval, end = m->o.duration;
+	double wake;
+	int ret;
+
+	output_start(m);
+	while (!m->stop && !connections_done(m) && (!end || m->now < end)) {
+		wake = end && end < next ? end : next;
+		ret = turn(m, start, wake > m->now ? wake - m->now : 0);
+		if (ret) {
+			zcrxmon_err("an io_uring call failed: %s", strerror(-ret));
+			return EXIT_FAILED;
+		}
+		if (m->now >= next) {
+			output_interval(m);
+			while (next <= m->now)
+				next += m->o.interval;
+		}
+	}
+	if (!output_summary(m))
+		return EXIT_FAILED;
+	if (!m->stop && m->o.connections && !connections_done(m)) {
+		zcrxmon_err("--duration is over, but only %u of %u connections were closed",
+			    m->conns.closed, m->o.connections);
+		return EXIT_FAILED;
+	}
+	return m->conns.failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int run(struct monitor *m)
+{
+	int sigfd, status = EXIT_FAILED;
+
+	if (zcrx_open(&m->z, &m->o, &m->probe))
+		return EXIT_FAILED;
+	if (refill_init(&m->refill, &m->z, &m->o)) {
+		zcrxmon_err("out of memory");
+		goto close_zcrx;
+	}
+	m->notif.z = &m->z;
+	m->notif.arm = m->o.arm;
+	m->conns.z = &m->z;
+	m->conns.refill = &m->refill;
+	m->conns.checksum = m->o.checksum;
+	sigfd = watch_signals(&m->z.ring);
+	if (sigfd < 0) {
+		zcrxmon_err("signalfd: %s", strerror(errno));
+		goto free_refill;
+	}
+	if (!conns_listen(&m->conns, &m->o))
+		status = monitor(m);
+	conns_close(&m->conns);
+	close(sigfd);
+free_refill:
+	refill_free(&m->refill);
+close_zcrx:
+	zcrx_close(&m->z);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct monitor m = {};
+
+	options_parse(&m.o, argc, argv);
+	probe_kernel(&m.probe);
+	if (m.o.probe_only) {
+		probe_print(&m.probe, stdout);
+		return m.probe.form == NOTIF_YES ? EXIT_DONE : EXIT_KERNEL;
+	}
+	if (!probe_suffices(&m.probe, m.o.nodev, m.o.notify))
+		return EXIT_KERNEL;
+	return run(&m);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* All that the program knows, for those who show it. */
+#ifndef ZCRXMON_MONITOR_H
+#define ZCRXMON_MONITOR_H
+
+#include "conn.h"
+#include "notif.h"
+#include "options.h"
+#include "probe.h"
+#include "refill.h"
+#include "zcrx.h"
+
+struct monitor {
+	struct options	o;
+	struct probe	probe;
+	struct zcrx	z;
+	struct refill	refill;
+	struct notif	notif;
+	struct conns	conns;
+	double		now;	/* seconds since the start */
+	bool		stop;	/* a signal asked for the end */
+};
+
+#endif /* ZCRXMON_MONITOR_H */

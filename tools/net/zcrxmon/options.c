@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "explain.h"
+#include "uring.h"
+
+enum {
+	OPT_ARM = 256,
+	OPT_NODEV,
+	OPT_NOTIFY,
+	OPT_JSON,
+	OPT_PLAIN,
+	OPT_ONCE,
+	OPT_PROBE,
+	OPT_CHECKSUM,
+	OPT_EVENTS,
+	OPT_REPORT,
+	OPT_RQ_ENTRIES,
+};
+
+static const struct option long_options[] = {
+	{ "area",	 required_argument, NULL, 'a' },
+	{ "checksum",	 no_argument,	    NULL, OPT_CHECKSUM },
+	{ "connections", required_argument, NULL, 'c' },
+	{ "duration",	 required_argument, NULL, 'd' },
+	{ "events",	 required_argument, NULL, OPT_EVENTS },
+	{ "help",	 no_argument,	    NULL, 'h' },
+	{ "interface",	 required_argument, NULL, 'i' },
+	{ "interval",	 required_argument, NULL, 't' },
+	{ "json",	 no_argument,	    NULL, OPT_JSON },
+	{ "no-arm",	 no_argument,	    NULL, OPT_ARM },
+	{ "no-notify",	 no_argument,	    NULL, OPT_NOTIFY },
+	{ "nodev",	 no_argument,	    NULL, OPT_NODEV },
+	{ "once",	 no_argument,	    NULL, OPT_ONCE },
+	{ "plain",	 no_argument,	    NULL, OPT_PLAIN },
+	{ "port",	 required_argument, NULL, 'p' },
+	{ "probe",	 no_argument,	    NULL, OPT_PROBE },
+	{ "queue",	 required_argument, NULL, 'q' },
+	{ "refill",	 required_argument, NULL, 'r' },
+	{ "report",	 required_argument, NULL, OPT_REPORT },
+	{ "rq-entries",	 required_argument, NULL, OPT_RQ_ENTRIES },
+	{}
+};
+
+static void __printf(1, 2) usage_err(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("zcrxmon: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputs("\nTry 'zcrxmon --help'.\n", stderr);
+	exit(EXIT_USAGE);
+}
+
+/* strtoull() takes a minus sign and wraps around: insist on a digit. */
+static unsigned long long digits(const char *name, const char *arg, char **end)
+{
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(arg, end, 10);
+	if (*arg < '0' || *arg > '9' || errno)
+		usage_err("%s: '%s' is not a number", name, arg);
+	return value;
+}
+
+static unsigned int parse_uint(const char *name, const char *arg,
+			       unsigned int min, unsigned int max)
+{
+	unsigned long long value;
+	char *end;
+
+	value = digits(name, arg, &end);
+	if (*end)
+		usage_err("%s: '%s' is not a number", name, arg);
+	if (value < min || value > max)
+		usage_err("%s: %s is not between %u and %u", name, arg, min,
+			  max);
+	return value;
+}
+
+static double parse_seconds(const char *name, const char *arg)
+{
+	double value;
+	char *end;
+
+	value = strtod(arg, &end);
+	/* Negated, so that not-a-number is refused too */
+	if (end == arg || *end || !(value >= 0.01 && value <= 1e9))
+		usage_err("%s: '%s' is not a time in seconds of 0.01 or more",
+			  name, arg);
+	return value;
+}
+
+static unsigned long long parse_size(const char *name, const char *arg)
+{
+	unsigned long long value, page = sysconf(_SC_PAGESIZE);
+	static const char units[] = "KMG";
+	unsigned int shift = 0;
+	const char *unit;
+	char *end;
+
+	value = digits(name, arg, &end);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (unit) {
+		shift = 10 * (unit - units + 1);
+		end++;
+	}
+	if (*end)
+		usage_err("%s: '%s' is not a size; write 65536, 64K, 16M or 1G",
+			  name, arg);
+	if (!value || value > (ULONG_MAX / 2) >> shift)
+		usage_err("%s: %s is not a size that can be had", name, arg);
+	value <<= shift;
+	return (value + page - 1) / page * page;
+}
+
+static void parse_refill(struct options *o, const char *arg)
+{
+	if (!strcmp(arg, "all")) {
+		o->refill = REFILL_ALL;
+	} else if (!strcmp(arg, "none")) {
+		o->refill = REFILL_NONE;
+	} else if (!strcmp(arg, "hold")) {
+		o->refill = REFILL_HOLD;
+	} else if (*arg >= '0' && *arg <= '9') {
+		o->refill = REFILL_RATE;
+		o->refill_rate = parse_uint("--refill", arg, 1, UINT_MAX);
+	} else {
+		usage_err("--refill: '%s' is none of all, none, hold or a number of buffers a second",
+			  arg);
+	}
+}
+
+static void parse_events(struct options *o, const char *arg)
+{
+	if (!strcmp(arg, "all"))
+		o->events = ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY;
+	else if (!strcmp(arg, "no-buffers"))
+		o->events = ZCRX_NOTIF_NO_BUFFERS;
+	else if (!strcmp(arg, "copy"))
+		o->events = ZCRX_NOTIF_COPY;
+	else
+		usage_err("--events: '%s' is none of all, no-buffers, copy",
+			  arg);
+}
+
+static void check(const struct options *o, bool queue_given)
+{
+	if (o->probe_only)
+		return;
+	if (o->nodev && (o->interface || queue_given))
+		usage_err("--nodev works without a network device: leave --interface and --queue out");
+	if (!o->nodev && !o->interface)
+		usage_err("say where to receive: --nodev, or --interface NAME --queue N");
+	if (o->interface && !queue_given)
+		usage_err("--interface needs --queue N, the receive queue to take");
+	if (!o->port)
+		usage_err("say on which TCP port to listen: --port N");
+	if (!o->notify && o->refill == REFILL_HOLD)
+		usage_err("--refill hold waits for a notification, which --no-notify turns off");
+}
+
+void options_parse(struct options *o, int argc, char **argv)
+{
+	bool queue_given = false;
+	int c;
+
+	*o = (struct options) {
+		.area_size	= 64 << 20,
+		.interval	= 1,
+		.notify		= true,
+		.arm		= true,
+		.output		= isatty(STDOUT_FILENO) ? OUTPUT_TABLE :
+							  OUTPUT_PLAIN,
+	};
+
+	while ((c = getopt_long(argc, argv, "a:c:d:hi:p:q:r:t:", long_options,
+				NULL)) != -1) {
+		switch (c) {
+		case 'a':
+			o->area_size = parse_size("--area", optarg);
+			break;
+		case 'c':
+			o->connections = parse_uint("--connections", optarg, 1,
+						    UINT_MAX);
+			break;
+		case 'd':
+			o->duration = parse_seconds("--duration", optarg);
+			break;
+		case 'h':
+			help_print();
+			exit(EXIT_DONE);
+		case 'i':
+			o->interface = optarg;
+			break;
+		case 'p':
+			o->port = parse_uint("--port", optarg, 1, 65535);
+			break;
+		case 'q':
+			o->queue = parse_uint("--queue", optarg, 0,
+					      UINT_MAX - 1);
+			queue_given = true;
+			break;
+		case 'r':
+			parse_refill(o, optarg);
+			break;
+		case 't':
+			o->interval = parse_seconds("--interval", optarg);
+			break;
+		case OPT_ARM:
+			o->arm = false;
+			break;
+		case OPT_CHECKSUM:
+			o->checksum = true;
+			break;
+		case OPT_EVENTS:
+			parse_events(o, optarg);
+			break;
+		case OPT_JSON:
+			o->output = OUTPUT_JSON;
+			break;
+		case OPT_NODEV:
+			o->nodev = true;
+			break;
+		case OPT_NOTIFY:
+			o->notify = false;
+			break;
+		case OPT_ONCE:
+			o->connections = 1;
+			break;
+		case OPT_PLAIN:
+			o->output = OUTPUT_PLAIN;
+			break;
+		case OPT_PROBE:
+			o->probe_only = true;
+			break;
+		case OPT_REPORT:
+			o->report = optarg;
+			break;
+		case OPT_RQ_ENTRIES:
+			/* The upper end is the kernel's IO_RQ_MAX_ENTRIES */
+			o->rq_entries = parse_uint("--rq-entries", optarg, 1,
+						   32768);
+			break;
+		default:
+			/* getopt_long() has said what is wrong */
+			fputs("Try 'zcrxmon --help'.\n", stderr);
+			exit(EXIT_USAGE);
+		}
+	}
+	if (optind < argc)
+		usage_err("what is '%s'? All arguments are options",
+			  argv[optind]);
+	check(o, queue_given);
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdlib.h>
+
+#include "refill.h"
+
+int refill_init(struct refill *r, struct zcrx *z, const struct options *o)
+{
+	*r = (struct refill) {
+		.z		= z,
+		.mode		= o->refill,
+		.rate		= o->refill_rate,
+		.nr_slots	= 1024,
+	};
+	r->pieces = calloc(r->nr_slots, sizeof(*r->pieces));
+	r->users = calloc(z->nr_bufs, sizeof(*r->users));
+	if (r->pieces && r->users)
+		return 0;
+	refill_free(r);
+	return -ENOMEM;
+}
+
+void refill_free(struct refill *r)
+{
+	free(r->pieces);
+	free(r->users);
+	r->pieces = NULL;
+	r->users = NULL;
+}
+
+/* With a device, several pieces can share a buffer: there is no upper limit. */
+static int grow(struct refill *r)
+{
+	unsigned int i, n = r->tail - r->head;
+	struct piece *pieces;
+
+	pieces = calloc(r->nr_slots * 2, sizeof(*pieces));
+	if (!pieces)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		pieces[i] = r->pieces[(r->head + i) & (r->nr_slots - 1)];
+	free(r->pieces);
+	r->pieces = pieces;
+	r->nr_slots *= 2;
+	r->head = 0;
+	r->tail = n;
+	return 0;
+}
+
+int refill_take(struct refill *r, const struct io_uring_cqe *cqe)
+{
+	__u64 off = zcrx_offset(cqe);
+	struct piece *piece;
+	int ret;
+
+	if (r->tail - r->head == r->nr_slots) {
+		ret = grow(r);
+		if (ret)
+			return ret;
+	}
+	piece = &r->pieces[r->tail++ & (r->nr_slots - 1)];
+	piece->off = off;
+	piece->len = cqe->res;
+	if (!r->users[off >> r->z->buf_shift]++)
+		r->held++;
+	return 0;
+}
+
+/* Write up to nr pieces into the refill queue; returns how many had room. */
+static unsigned int give(struct refill *r, unsigned int nr)
+{
+	struct io_uring_zcrx_rq *rq = &r->z->rq;
+	unsigned int i, room;
+
+	room = rq->ring_entries -
+	       (rq->rq_tail - io_uring_smp_load_acquire(rq->khead));
+	if (nr > room)
+		nr = room;
+	for (i = 0; i < nr; i++) {
+		struct piece *piece = &r->pieces[r->head++ & (r->nr_slots - 1)];
+		struct io_uring_zcrx_rqe *rqe;
+
+		rqe = &rq->rqes[rq->rq_tail++ & (rq->ring_entries - 1)];
+		rqe->off = piece->off | r->z->area_token;
+		rqe->len = piece->len;
+		rqe->__pad = 0;
+		if (!--r->users[piece->off >> r->z->buf_shift])
+			r->held--;
+	}
+	/* The kernel may read the entries once it sees the new tail */
+	io_uring_smp_store_release(rq->ktail, rq->rq_tail);
+	r->given += nr;
+	return nr;
+}
+
+static int give_back(struct refill *r, unsigned int nr)
+{
+	int ret;
+
+	while (nr) {
+		nr -= give(r, nr);
+		/*
+		 * Without a device nobody else takes the entries. With one the
+		 * page pool does in its own time, so flush when it is full.
+		 */
+		if (nr || r->z->nodev) {
+			ret = zcrx_flush(r->z);
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+int refill_turn(struct refill *r, double now)
+{
+	unsigned int nr = r->tail - r->head;
+
+	switch (r->mode) {
+	case REFILL_ALL:
+		return give_back(r, nr);
+	case REFILL_RATE:
+		r->budget += (now - r->last) * r->rate;
+		r->last = now;
+		if (nr > r->budget)
+			nr = r->budget;
+		else	/* What nobody needed is not saved for later */
+			r->budget = nr;
+		r->budget -= nr;
+		return give_back(r, nr);
+	default:
+		return 0;
+	}
+}
+
+int refill_urgent(struct refill *r)
+{
+	int ret = 0;
+
+	if (r->mode == REFILL_ALL || r->mode == REFILL_HOLD)
+		ret = give_back(r, r->tail - r->head);
+	/*
+	 * Entries can lie in the queue that the page pool has not taken, and
+	 * that copies, which never look there, are waiting for.
+	 */
+	return ret ?: zcrx_flush(r->z);
+}

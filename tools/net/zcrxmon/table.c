@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The live table on a terminal: each update overwrites the one before. */
+#include <stdarg.h>
+
+#include "explain.h"
+#include "output.h"
+
+static int lines;
+
+static void __printf(1, 2) row(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	/* What the longer line of the last update left */
+	fputs("\033[K\n", stdout);
+	lines++;
+}
+
+static void row_notif(const struct notif *n, int i)
+{
+	row("%-15s %10llu %12llu %16llu", notif_names[i], n->notified[i],
+	    n->armed[i], n->by_counter[i]);
+}
+
+void table_draw(const struct sample *s, bool again)
+{
+	const struct monitor *m = s->m;
+	const struct conns *c = &m->conns;
+
+	if (again)
+		printf("\033[%dA", lines);
+	lines = 0;
+
+	row("%-15s %8.1f s   connections %u open, %u closed", "time", s->time,
+	    c->opened - c->closed, c->closed);
+	row("%-15s %10s   %s/s", "received", size_text(s->received).s,
+	    size_text(s->rate).s);
+	if (s->has_stats) {
+		row("%-15s %10s", "zero-copy", size_text(s->zero_copy).s);
+		row("%-15s %10s   in %llu pieces", "copied",
+		    size_text(s->stats.copy_bytes).s,
+		    (unsigned long long)s->stats.copy_count);
+		row("%-15s %10llu", "out of buffers",
+		    (unsigned long long)s->stats.no_buffers_count);
+	} else {
+		row("%-15s %10s", "zero-copy", "-");
+		row("%-15s %10s", "copied", "-");
+		row("%-15s %10s", "out of buffers", "-");
+	}
+	row("%-15s %10u   of %u buffers", "held", m->refill.held, m->z.nr_bufs);
+	row("%-15s %10llu   ENOMEM %llu, ENOSPC %llu", "restarts", c->restarts,
+	    c->no_memory, c->no_space);
+	if (m->o.notify) {
+		row("%-15s %10s %12s %16s", "notification", "notified",
+		    "armed again", "seen by counter");
+		row_notif(&m->notif, NOTIF_I_NO_BUFFERS);
+		row_notif(&m->notif, NOTIF_I_COPY);
+	}
+	fflush(stdout);
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <net/if.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "explain.h"
+#include "zcrx.h"
+
+#define MAX_RQ_ENTRIES	32768U
+#define MAX_CQ_ENTRIES	65536U
+#define CACHE_LINE	64U
+
+static size_t round_up(size_t value, size_t align)
+{
+	return (value + align - 1) / align * align;
+}
+
+static unsigned int round_up_pow2(unsigned int value)
+{
+	unsigned int pow2 = 1;
+
+	while (pow2 < value)
+		pow2 <<= 1;
+	return pow2;
+}
+
+static int open_ring(struct zcrx *z, unsigned int bufs)
+{
+	struct io_uring_params p = {
+		/*
+		 * zcrx wants DEFER_TASKRUN (and with it SINGLE_ISSUER), and
+		 * completions that have room for the data's offset.
+		 */
+		.flags = IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN |
+			 IORING_SETUP_CQE32 |
+			 IORING_SETUP_CQSIZE,
+	};
+
+	/*
+	 * In one go the kernel can deliver every buffer there is. When the
+	 * completion queue is too short for that, a receive request ends with
+	 * -ENOSPC: it can be issued again, but that costs. The 64 are for
+	 * everything that is not a buffer.
+	 */
+	p.cq_entries = bufs < MAX_CQ_ENTRIES - 64 ? bufs + 64 : MAX_CQ_ENTRIES;
+	return io_uring_queue_init_params(64, &z->ring, &p);
+}
+
+static void *map(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/*
+ * Where the statistics go: after the refill queue's entries. The kernel counts
+ * those after rounding rq_entries up to a power of two, and refuses statistics
+ * that touch them. A cache line of their own keeps the kernel's counting away
+ * from our writing of the last entry.
+ */
+static size_t stats_offset(const struct probe *p, unsigned int rq_entries)
+{
+	size_t align = p->notif.notif_stats_off_alignment;
+	size_t hdr_align = p->zcrx.rq_hdr_alignment;
+	size_t off = p->zcrx.rq_hdr_size;
+
+	if (hdr_align)
+		off = round_up(off, hdr_align);
+	off += (size_t)rq_entries * sizeof(struct io_uring_zcrx_rqe);
+	return round_up(off, align > CACHE_LINE ? align : CACHE_LINE);
+}
+
+static void describe_notif(struct zcrx_notification_desc *desc,
+			   const struct probe *p, size_t offset)
+{
+	*desc = (struct zcrx_notification_desc) {
+		.user_data	= UD_NOTIF,
+		/* Types that this kernel lacks would fail the registration */
+		.type_mask	= p->notif.notif_flags &
+				  (ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY),
+		.flags		= ZCRX_NOTIF_DESC_FLAG_STATS,
+		.stats_offset	= offset,
+		.stats_size	= p->notif.notif_stats_size,
+	};
+}
+
+static int register_ifq(struct zcrx *z, const struct options *o,
+			const struct probe *p)
+{
+	unsigned int rq_entries = round_up_pow2(o->rq_entries ?: z->nr_bufs);
+	size_t page = sysconf(_SC_PAGESIZE), offset;
+	struct io_uring_zcrx_area_reg area = {};
+	struct zcrx_notification_desc desc = {};
+	struct io_uring_region_desc region = {};
+	struct io_uring_zcrx_ifq_reg reg = {};
+	int ret;
+
+	if (rq_entries > MAX_RQ_ENTRIES)
+		rq_entries = MAX_RQ_ENTRIES;
+	offset = stats_offset(p, rq_entries);
+	z->stats_size = o->notify ? p->notif.notif_stats_size : 0;
+	z->region_size = round_up(offset + z->stats_size, page);
+	z->region = map(z->region_size);
+	z->area = map(z->area_size);
+	if (!z->region || !z->area)
+		return -ENOMEM;
+
+	region.user_addr = uring_ptr_to_u64(z->region);
+	region.size = z->region_size;
+	region.flags = IORING_MEM_REGION_TYPE_USER;
+
+	area.addr = uring_ptr_to_u64(z->area);
+	area.len = z->area_size;
+
+	reg.rq_entries = rq_entries;
+	reg.area_ptr = uring_ptr_to_u64(&area);
+	reg.region_ptr = uring_ptr_to_u64(&region);
+	if (o->nodev) {
+		reg.flags = ZCRX_REG_NODEV;
+	} else {
+		reg.if_idx = if_nametoindex(o->interface);
+		if (!reg.if_idx)
+			return -ENODEV;
+		reg.if_rxq = o->queue;
+	}
+	if (o->notify) {
+		describe_notif(&desc, p, offset);
+		reg.notif_desc = uring_ptr_to_u64(&desc);
+	}
+
+	ret = io_uring_register_ifq(&z->ring, &reg);
+	if (ret)
+		return ret;
+
+	z->id = reg.zcrx_id;
+	z->area_token = area.rq_area_token;
+	z->buf_shift = __builtin_ctz(reg.rx_buf_len ?: page);
+	z->nr_bufs = z->area_size >> z->buf_shift;
+	z->rq.khead = (__u32 *)((char *)z->region + reg.offsets.head);
+	z->rq.ktail = (__u32 *)((char *)z->region + reg.offsets.tail);
+	z->rq.rqes = (void *)((char *)z->region + reg.offsets.rqes);
+	z->rq.ring_entries = reg.rq_entries;
+	if (o->notify)
+		z->stats = (void *)((char *)z->region + offset);
+	return 0;
+}
+
+int zcrx_open(struct zcrx *z, const struct options *o, const struct probe *p)
+{
+	int ret;
+
+	z->nodev = o->nodev;
+	z->area_size = o->area_size;
+	z->nr_bufs = o->area_size / sysconf(_SC_PAGESIZE);
+
+	ret = open_ring(z, z->nr_bufs);
+	if (ret) {
+		explain_ring(ret);
+		return ret;
+	}
+	ret = register_ifq(z, o, p);
+	if (ret) {
+		explain_register(ret, o);
+		zcrx_close(z);
+	}
+	return ret;
+}
+
+/* The ring first: the kernel uses the memory until the ring is gone. */
+void zcrx_close(struct zcrx *z)
+{
+	io_uring_queue_exit(&z->ring);
+	if (z->region)
+		munmap(z->region, z->region_size);
+	if (z->area)
+		munmap(z->area, z->area_size);
+}
+
+int zcrx_flush(struct zcrx *z)
+{
+	struct zcrx_ctrl ctrl = {
+		.zcrx_id	= z->id,
+		.op		= ZCRX_CTRL_FLUSH_RQ,
+	};
+
+	return io_uring_register_zcrx_ctrl(&z->ring, &ctrl);
+}
+
+int zcrx_arm(struct zcrx *z, __u32 types)
+{
+	struct zcrx_ctrl ctrl = {
+		.zcrx_id	= z->id,
+		.op		= ZCRX_CTRL_ARM_NOTIFICATION,
+		.zc_arm_notif	= { .type_mask = types },
+	};
+
+	return io_uring_register_zcrx_ctrl(&z->ring, &ctrl);
+}
+
+/*
+ * The kernel adds with 64-bit atomics, so a relaxed 64-bit load reads a whole
+ * value. A kernel that fills less than we know leaves the rest zero.
+ */
+static __u64 read_counter(const struct zcrx *z, size_t offset)
+{
+	const char *stats = (const char *)z->stats;
+
+	if (offset + sizeof(__u64) > z->stats_size)
+		return 0;
+	return __atomic_load_n((const __u64 *)(stats + offset),
+			       __ATOMIC_RELAXED);
+}
+
+void zcrx_stats(const struct zcrx *z, struct io_uring_zcrx_notif_stats *stats)
+{
+	stats->copy_count = read_counter(z, offsetof(typeof(*stats),
+						     copy_count));
+	stats->copy_bytes = read_counter(z, offsetof(typeof(*stats),
+						     copy_bytes));
+	stats->no_buffers_count = read_counter(z, offsetof(typeof(*stats),
+							   no_buffers_count));
+}
