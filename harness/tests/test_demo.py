@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the demonstration judges, and the checksum that it compares."""
+
+import argparse
+import copy
+import importlib.machinery
+import importlib.util
+import json
+import pathlib
+import socket
+import subprocess
+import tempfile
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+ZCRXMON = TOP / "tools/net/zcrxmon"
+
+
+def load_demo():
+    loader = importlib.machinery.SourceFileLoader("demo_guest", str(TOP / "harness/demo-guest"))
+    spec = importlib.util.spec_from_loader("demo_guest", loader)
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+class Judgement(unittest.TestCase):
+    """Ten areas of data were sent; each thing that can be wrong is found."""
+
+    def setUp(self):
+        self.demo = load_demo()
+        self.args = argparse.Namespace(bytes=1000, area=100)
+        self.sent = {"sent": 1000, "checksum": "0x1"}
+        self.got = {"received": 1000, "copy_bytes": 1000, "zero_copy": 0, "checksum": "0x1",
+                    "copy_count": 20, "no_buffers_count": 9,
+                    "notified": {"NO_BUFFERS": 9, "COPY": 12},
+                    "armed": {"NO_BUFFERS": 9, "COPY": 12}}
+
+    def passes(self, got, sent, status=0):
+        return all(holds for holds, _ in self.demo.judge(self.args, status, got, sent))
+
+    def test_all_that_agrees_passes(self):
+        self.assertTrue(self.passes(self.got, self.sent))
+
+    def test_each_figure_that_disagrees_fails(self):
+        for name, value in (("received", 999), ("copy_bytes", 999), ("zero_copy", 1),
+                            ("checksum", "0x2"), ("copy_count", 11), ("no_buffers_count", 8)):
+            with self.subTest(name):
+                self.assertFalse(self.passes({**self.got, name: value}, self.sent))
+
+    def test_a_notification_or_an_arm_that_is_missing_fails(self):
+        for what in ("notified", "armed"):
+            for name in ("NO_BUFFERS", "COPY"):
+                with self.subTest(f"{what} {name}"):
+                    got = copy.deepcopy(self.got)
+                    got[what][name] = 8
+                    self.assertFalse(self.passes(got, self.sent))
+
+    def test_a_sender_or_receiver_that_failed_fails(self):
+        self.assertFalse(self.passes(self.got, None))
+        self.assertFalse(self.passes(None, self.sent))
+        self.assertFalse(self.passes(self.got, self.sent, status=1))
+
+    def test_as_many_bytes_as_asked_for_were_sent(self):
+        got = {**self.got, "received": 900, "copy_bytes": 900}
+        self.assertFalse(self.passes(got, {**self.sent, "sent": 900}))
+
+
+def stream_sum(data):
+    """stream_sum.h, written a second time from the text at its head."""
+    mask = (1 << 64) - 1
+    words = [int.from_bytes(data[i:i + 8], "little") for i in range(0, len(data), 8)]
+    result = 0
+    for word in words + [len(data)]:
+        mixed = result ^ word
+        rotated = (mixed << 29 | mixed >> 35) & mask
+        result = rotated * 0x9e3779b97f4a7c15 & mask
+    return result
+
+
+class Sender(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.directory.cleanup)
+        cls.program = pathlib.Path(cls.directory.name) / "zcrxsend"
+        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", cls.program,
+                        ZCRXMON / "zcrxsend.c"], check=True)
+
+    def send(self, count, seed):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            sender = subprocess.Popen(
+                [self.program, "--host", "127.0.0.1", "--port", str(listener.getsockname()[1]),
+                 "--bytes", str(count), "--seed", str(seed), "--json"],
+                stdout=subprocess.PIPE, text=True)
+            connection, _ = listener.accept()
+            data = bytearray()
+            with connection:
+                while part := connection.recv(1 << 20):
+                    data += part
+            said = json.loads(sender.communicate()[0])
+            self.assertEqual(sender.returncode, 0)
+        return bytes(data), said
+
+    def test_says_the_length_and_checksum_of_what_it_sent(self):
+        for count in (1, 7, 8, 9, 4097, (1 << 20) + 3):
+            with self.subTest(count):
+                data, said = self.send(count, 3)
+                self.assertEqual(len(data), count)
+                self.assertEqual(said["sent"], count)
+                self.assertEqual(int(said["checksum"], 16), stream_sum(data))
+
+    def test_the_seed_decides_the_content(self):
+        self.assertEqual(self.send(5000, 3)[0], self.send(5000, 3)[0])
+        self.assertNotEqual(self.send(5000, 3)[0], self.send(5000, 4)[0])
+
+    def test_no_two_pieces_of_4096_bytes_are_the_same(self):
+        data, _ = self.send(3 << 20, 1)
+        pieces = {data[i:i + 4096] for i in range(0, len(data), 4096)}
+        self.assertEqual(len(pieces), len(data) // 4096)
+
+
+RECEIVER = """
+#include <stdio.h>
+#include "stream_sum.h"
+int main(int argc, char **argv)
+{
+	static unsigned char data[100];
+	struct stream_sum s = {};
+	size_t i;
+
+	(void)argc;
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = i * 7 + 1;
+	for (i = 0; argv[1][i]; i++)
+		stream_sum_add(&s, data + s.len, argv[1][i] - '0');
+	printf("%llu %llu", s.len, stream_sum_result(&s));
+	return 0;
+}
+"""
+
+
+class Checksum(unittest.TestCase):
+    def test_does_not_depend_on_where_the_stream_is_cut(self):
+        with tempfile.TemporaryDirectory() as directory:
+            source = pathlib.Path(directory) / "sum.c"
+            source.write_text(RECEIVER, encoding="ascii")
+            program = source.with_suffix("")
+            subprocess.run(["gcc", "-Wall", "-Werror", "-I", ZCRXMON, "-o", program, source],
+                           check=True)
+            for cuts in ("9999", "1" * 36, "35719254", "888444", "081718182"):
+                with self.subTest(cuts):
+                    out = subprocess.run([program, cuts], check=True, stdout=subprocess.PIPE).stdout
+                    length, result = map(int, out.split())
+                    self.assertEqual(length, 36)
+                    data = bytes((i * 7 + 1) & 255 for i in range(length))
+                    self.assertEqual(result, stream_sum(data))
+
+
+if __name__ == "__main__":
+    unittest.main()
