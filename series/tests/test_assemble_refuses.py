@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0
+"""series/assemble: what it refuses, each with a message of its own, leaving
+everything as it was, whether there is a tree already or not"""
+
+import unittest
+
+from world import (FIRST, LINES, SECOND, THIRD, TWO, World, hunks, kernel,
+                   mail, make_tarball)
+
+
+class Refuse(World):
+
+    def assemble_refused(self, pattern, **env):
+        """with no tree, and with the tree of a repository that was good"""
+        self.refused(pattern, "series/assemble", **env)
+        self.assertFalse(self.linux.exists())
+        self.git("stash", "-q", "-u")
+        self.succeeds("series/assemble")
+        self.git("stash", "pop", "-q")
+        self.refused(pattern, "series/assemble", **env)
+
+    def first(self, diff, adds=("io_uring/new.c",)):
+        self.write(FIRST, mail("io_uring: start", adds, diff))
+
+    # -- overlay
+
+    def test_overlay_file_that_no_patch_adds(self):
+        self.write("lib/stray.c", "int stray;\n")
+        self.assemble_refused("no patch adds the overlay file lib/stray.c")
+
+    def test_overlay_file_that_two_patches_add(self):
+        self.edit(SECOND, "---\n", "---\nAdds: io_uring/new.c\n")
+        self.assemble_refused("io_uring/new.c is added by .*0001-.* and by .*0002-")
+
+    def test_overlay_file_that_is_missing(self):
+        (self.repo / "io_uring/new.c").unlink()
+        self.assemble_refused("0001-.* adds io_uring/new.c, and there is no such file")
+
+    def test_overlay_file_that_linux_has(self):
+        self.write("net/core.c", "mine\n")
+        self.edit(SECOND, "---\n", "---\nAdds: net/core.c\n")
+        self.assemble_refused("adds net/core.c, which Linux 7.1.13 has already")
+
+    def test_overlay_file_below_a_file_of_linux(self):
+        self.write("net/core.c/x.c", "mine\n")
+        self.edit(SECOND, "---\n", "---\nAdds: net/core.c/x.c\n")
+        self.assemble_refused("net/core.c is a file in Linux 7.1.13")
+
+    def test_overlay_file_that_is_a_symbolic_link(self):
+        (self.repo / "net").mkdir()
+        (self.repo / "net/link.c").symlink_to("../io_uring/new.c")
+        self.assemble_refused("net/link.c is not a regular file")
+
+    # -- hunks
+
+    def test_hunk_that_needs_fuzz(self):
+        self.edit(FIRST, " \tline 8\n", " \tline eight\n")
+        self.assemble_refused(
+            "0001-.* does not apply to Linux 7.1.13 without fuzz:\n"
+            "(.|\n)*io_uring/zcrx.c(.|\n)*Edit the hunk")
+
+    def test_hunk_that_differs_in_white_space(self):
+        self.git("config", "--global", "apply.ignoreWhitespace", "change")
+        self.edit(FIRST, " \tline 8\n", "  line 8\n")
+        self.assemble_refused("0001-.* does not apply to Linux 7.1.13 without fuzz")
+
+    def test_hunk_that_makes_a_file(self):
+        self.first("diff --git a/net/x.c b/net/x.c\nnew file mode 100644\n"
+                   "--- /dev/null\n+++ b/net/x.c\n@@ -0,0 +1 @@\n+int x;\n")
+        self.assemble_refused("0001-.*renames or copies net/x.c.*goes into the overlay")
+
+    def test_hunk_that_deletes_a_file(self):
+        self.first("diff --git a/README b/README\ndeleted file mode 100644\n"
+                   "--- a/README\n+++ /dev/null\n@@ -1 +0,0 @@\n-Read me\n")
+        self.assemble_refused("0001-.*deletes, renames or copies README")
+
+    def test_hunk_that_deletes_without_saying_so(self):
+        self.first("diff --git a/README b/README\n"
+                   "--- a/README\n+++ /dev/null\n@@ -1 +0,0 @@\n-Read me\n")
+        self.assemble_refused("0001-.*deletes, renames or copies README")
+
+    def test_hunk_that_renames_a_file(self):
+        self.first("diff --git a/README b/README\nrename from README\n"
+                   "rename to READ\n")
+        self.assemble_refused("0001-.*deletes, renames or copies README")
+
+    def test_hunk_for_an_overlay_file(self):
+        self.first(hunks("io_uring/new.c", ["int new;\n"], ["int old;\n"]))
+        self.assemble_refused("a hunk changes io_uring/new.c, which Linux 7.1.13 "
+                              "does not have")
+
+    # -- the form of a patch
+
+    def malformed(self, old, new, pattern):
+        self.edit(FIRST, old, new)
+        self.assemble_refused(f"{FIRST}: {pattern}")
+
+    def test_other_first_line(self):
+        self.malformed("From 000", "From 100", "the first line must be")
+
+    def test_person_or_date(self):
+        self.malformed("Subject:", "Date: today\nSubject:",
+                       "unexpected header `Date: today`")
+
+    def test_subject_without_prefix(self):
+        self.malformed("[PATCH] ", "", "the second line must begin")
+
+    def test_sign_off(self):
+        self.malformed("Why.\n", "Why.\n\nSigned-off-by: A <a@b>\n",
+                       "it has a sign-off")
+
+    def test_message_without_end(self):
+        self.malformed("\n---\n", "\n", "no line `---`")
+
+    def test_text_below_the_message(self):
+        self.malformed("\n---\n", "\n---\n one file changed\n",
+                       "` one file changed` stands below")
+
+    def test_path_that_leaves_the_tree(self):
+        self.malformed("Adds: io", "Adds: ../io", ".* is not a plain path")
+
+    def test_no_blank_line_after_the_subject(self):
+        self.write(FIRST, mail("x", ["io_uring/new.c"]).split("\n\n")[0] + "\n")
+        self.assemble_refused("0001-.*: there is no blank line")
+
+    def test_wrong_line_counts_in_a_hunk(self):
+        self.malformed("-8,6 +8,7", "-8,6 +8,8", "the hunk .* has other line counts")
+
+    def test_text_after_the_hunks(self):
+        (self.repo / FIRST).write_text(
+            (self.repo / FIRST).read_text() + "-- \n2.39\n")
+        self.assemble_refused("0001-.*`-- ` stands after the last line of a hunk")
+
+    def test_last_line_without_end(self):
+        (self.repo / FIRST).write_text(
+            (self.repo / FIRST).read_text().rstrip("\n"))
+        self.assemble_refused("0001-.*: the last line has no end")
+
+    def test_change_without_hunk(self):
+        self.first("diff --git a/README b/README\n--- a/README\n+++ b/README\n")
+        self.assemble_refused("0001-.*: there is no hunk for README")
+
+    def test_file_names_that_differ(self):
+        self.malformed("--- a/io_uring/zcrx.c", "--- a/net/core.c",
+                       "`--- a/net/core.c` stands where")
+
+    def test_patch_that_does_nothing(self):
+        self.write(THIRD, mail("net: go on"))
+        self.assemble_refused("0003-.*: it has neither hunks nor a line `Adds")
+
+    # -- the folders
+
+    def test_stray_file_in_a_series(self):
+        self.write("series/one/0001-io_uring-start.patch.orig", "x\n")
+        self.assemble_refused("0001-io_uring-start.patch.orig is neither a patch")
+
+    def test_two_patches_of_one_number(self):
+        self.write("series/one/0003-again.patch", mail(
+            "again", [], hunks("net/core.c", TWO, LINES)))
+        self.assemble_refused("0003-net-go-on.patch has the number of 0003-again")
+
+    def test_series_that_is_not_listed(self):
+        self.write("series/two/0001-x.patch", mail(
+            "x", [], hunks("net/core.c", TWO, LINES)))
+        self.assemble_refused("series/two is not listed in series/order")
+
+    def test_listed_series_that_is_not_there(self):
+        self.write("series/order", "one\ntwo\n")
+        self.assemble_refused("there is no folder series/two")
+
+    def test_series_that_does_not_exist(self):
+        self.refused("there is no series two; series/order lists one",
+                     "series/assemble", "two")
+
+    # -- the base
+
+    def test_base_of_another_version(self):
+        for version in ("6.12.3", "7.2.0", "7.1.0-rc3"):
+            with self.subTest(version=version):
+                make_tarball(self.dir / "other.tar.xz", kernel(version))
+                self.refused(rf"is Linux {version}, and the series is for 7.1.y"
+                             r"(.|\n)*KSRC=directory",
+                             "series/assemble",
+                             KERNEL_TARBALL=str(self.dir / "other.tar.xz"))
+
+
+class RefuseUnrefreshed(World):
+    """work in the tree that the repository does not have"""
+
+    def setUp(self):
+        super().setUp()
+        self.succeeds("series/assemble")
+
+    def work_refused(self, why):
+        self.edit("io_uring/new.c", "int", "long")
+        self.refused(rf"has work that is not in the repository: {why}"
+                     r"(.|\n)*make refresh(.|\n)*FORCE=1", "series/assemble")
+
+    def test_changed_file(self):
+        self.edit("net/core.c", "line 1\n", "mine\n", self.linux)
+        self.work_refused("files are changed and not committed:\n M net/core.c")
+
+    def test_staged_file(self):
+        self.write("net/new.c", "int x;\n", self.linux)
+        self.git("add", "net/new.c", cwd=self.linux)
+        self.work_refused("files are changed and not committed:\nA  net/new.c")
+
+    def test_new_commit(self):
+        self.edit("net/core.c", "line 1\n", "mine\n", self.linux)
+        self.commit_all(self.linux)
+        self.work_refused("branch one has new commits")
+
+    def test_commit_on_another_branch(self):
+        self.git("checkout", "-q", "-b", "mine", cwd=self.linux)
+        self.edit("net/core.c", "line 1\n", "mine\n", self.linux)
+        self.commit_all(self.linux)
+        self.work_refused("HEAD is not at branch one")
+
+    def test_rebase_in_progress(self):
+        self.git("rebase", "-q", "-i", "base", cwd=self.linux,
+                 GIT_SEQUENCE_EDITOR="sed -i 1s/pick/edit/")
+        self.work_refused("a rebase is in progress")
+
+    def test_untracked_file_in_the_way(self):
+        self.write("lib/late.c", "theirs\n", self.linux)
+        self.write("lib/late.c", "ours\n")
+        self.edit(SECOND, "---\n", "---\nAdds: lib/late.c\n")
+        self.refused("lib/late.c", "series/assemble")
+
+
+if __name__ == "__main__":
+    unittest.main()
