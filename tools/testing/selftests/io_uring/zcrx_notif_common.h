@@ -33,7 +33,7 @@
 /* Default of the time that something may take which must happen, in ms. */
 #define ZN_TIMEOUT	5000
 /* How long to look for something that must not happen, in ms. */
-#define ZN_SILENCE	100
+#define ZN_SILENCE	50
 
 /* What a ring and its ifq look like; 0 is a usable default everywhere. */
 struct zn_opts {
