@@ -1,0 +1,791 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The rings and exported files of an ifq go away in every order and with every
+ * kind of notification under way: the creator's ring is really freed, at once,
+ * whatever else holds the ifq, the accounted memory comes back, and who is left
+ * can neither arm nor be hurt.
+ *
+ * A ring that is not freed keeps a kernel worker busy for ever, and the system
+ * runs out of workers, so that no other ring is freed either. Hence each test
+ * looks for such workers, and the first one that is found fails it.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "zcrx_notif_common.h"
+
+#define CQ_ENTRIES	8
+/* How long it may take until a closed ring is freed, in ms. */
+#define FREE_TIME	2000
+
+static bool rings_freed(void *unused)
+{
+	return zn_iou_exit_workers() == 0;
+}
+
+static bool vmpin_is(void *kb)
+{
+	return zn_vmpin_kb() == *(long *)kb;
+}
+
+static void expect_rings_freed(struct __test_metadata *_metadata)
+{
+	EXPECT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
+		TH_LOG("a ring is not freed, %d workers wait for it",
+		       zn_iou_exit_workers());
+}
+
+/* The creator @c, with the importer @i that makes the events. */
+struct pair {
+	struct zn_ifq c;
+	struct zn_ifq i;
+	struct zn_events ev;	/* of the importer */
+	int fd;			/* exported file */
+};
+
+static int pair_open(struct pair *p, unsigned int area_pages)
+{
+	const struct zcrx_notification_desc desc = {
+		.user_data = ZN_USER_DATA,
+		.type_mask = ZN_ALL_TYPES,
+	};
+	const struct zn_opts o = {
+		.area_pages = area_pages,
+		.cq_entries = CQ_ENTRIES,
+		.desc = &desc,
+		.stats = true,
+	};
+	const struct zn_opts imp_opts = { .cq_entries = CQ_ENTRIES };
+	int ret;
+
+	p->fd = -1;
+	ret = zn_open(&p->c, &o);
+	if (ret)
+		return ret;
+	p->fd = zn_export(&p->c);
+	if (p->fd < 0) {
+		ret = p->fd;
+		goto err_close;
+	}
+	ret = zn_import(&p->i, &p->c, p->fd, &imp_opts);
+	if (ret)
+		goto err_fd;
+	ret = zn_connect(&p->i);
+	if (!ret)
+		return 0;
+	zn_close(&p->i);
+err_fd:
+	close(p->fd);
+	p->fd = -1;
+err_close:
+	zn_close(&p->c);
+	return ret;
+}
+
+static void pair_close(struct pair *p)
+{
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+	zn_close(&p->i);
+	zn_close(&p->c);
+}
+
+/* What is going on with notifications when everything is closed. */
+enum state {
+	IDLE,
+	ON_ITS_WAY,		/* raised, task work has not run */
+	POSTED,			/* in the CQ, not reaped */
+	ARMED_AGAIN,
+	OVERFLOWN,		/* on the overflow list */
+	OVERFLOWN_AND_RAISED,	/* and armed, and another on its way */
+};
+
+/* Have an event of each type raised; needs an area of one page. */
+static int raise_both(struct pair *p)
+{
+	int ret;
+
+	zn_refill(&p->i, p->i.nr_held);
+	ret = zn_make_copy(&p->i, &p->ev);
+	return ret ?: zn_make_no_buffers(&p->i, &p->ev);
+}
+
+static int fill_cq(struct zn_ifq *q)
+{
+	for (unsigned int i = 0; i < CQ_ENTRIES; i++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
+
+		io_uring_prep_nop(sqe);
+	}
+	return io_uring_submit(&q->ring) == CQ_ENTRIES ? 0 : -EIO;
+}
+
+static int enter_state(struct pair *p, enum state state)
+{
+	struct zn_events ev = {};
+	int ret = 0;
+
+	if (state == IDLE)
+		return 0;
+	if (state == OVERFLOWN || state == OVERFLOWN_AND_RAISED)
+		ret = fill_cq(&p->c);
+	if (!ret)
+		ret = raise_both(p);
+	if (ret || state == ON_ITS_WAY)
+		return ret;
+
+	io_uring_get_events(&p->c.ring);
+	if (state == ARMED_AGAIN) {
+		ret = zn_reap(&p->c, &ev, 1, ZN_TIMEOUT);
+		if (ret < 0)
+			return ret;
+	}
+	if (state == ARMED_AGAIN || state == OVERFLOWN_AND_RAISED)
+		ret = zn_arm(&p->c, ZN_ALL_TYPES);
+	if (!ret && state == OVERFLOWN_AND_RAISED)
+		ret = raise_both(p);
+	return ret;
+}
+
+FIXTURE(close)
+{
+	struct pair p;
+	long vmpin;
+};
+
+FIXTURE_VARIANT(close)
+{
+	/* c: ring of the creator, i: of the importer, f: exported file */
+	const char *order;
+};
+
+FIXTURE_VARIANT_ADD(close, creator_importer_file)
+{
+	.order = "cif",
+};
+
+FIXTURE_VARIANT_ADD(close, creator_file_importer)
+{
+	.order = "cfi",
+};
+
+FIXTURE_VARIANT_ADD(close, importer_creator_file)
+{
+	.order = "icf",
+};
+
+FIXTURE_VARIANT_ADD(close, importer_file_creator)
+{
+	.order = "ifc",
+};
+
+FIXTURE_VARIANT_ADD(close, file_creator_importer)
+{
+	.order = "fci",
+};
+
+FIXTURE_VARIANT_ADD(close, file_importer_creator)
+{
+	.order = "fic",
+};
+
+FIXTURE_SETUP(close)
+{
+	self->p.fd = -1;
+	ASSERT_EQ(0, zn_iou_exit_workers())
+		TH_LOG("a ring of an earlier test is not freed");
+	self->vmpin = zn_vmpin_kb();
+	ASSERT_EQ(0, self->vmpin);
+	ASSERT_EQ(0, pair_open(&self->p, 1));
+	ASSERT_LT(0, zn_vmpin_kb());
+}
+
+FIXTURE_TEARDOWN(close)
+{
+	pair_close(&self->p);
+	EXPECT_TRUE(zn_wait_until(vmpin_is, &self->vmpin, FREE_TIME))
+		TH_LOG("%ld KiB are still pinned", zn_vmpin_kb());
+	expect_rings_freed(_metadata);
+}
+
+/* The creator is gone, the importer is not. */
+static void importer_is_left(struct __test_metadata *_metadata, struct pair *p,
+			     bool stats)
+{
+	EXPECT_EQ(-EINVAL, zn_arm(&p->i, ZCRX_NOTIF_COPY));
+	EXPECT_EQ(-EINVAL, zn_arm(&p->i, ZCRX_NOTIF_NO_BUFFERS));
+	EXPECT_EQ(0, zn_arm(&p->i, 0));
+
+	/* The refill queue lies in the same memory. */
+	if (stats) {
+		__u64 before = zn_load(&p->c.stats->copy_count);
+
+		zn_refill(&p->i, p->i.nr_held);
+		EXPECT_EQ(0, zn_make_copy(&p->i, &p->ev));
+		EXPECT_EQ(before + 1, zn_load(&p->c.stats->copy_count));
+	}
+	EXPECT_EQ(0, zn_make_no_buffers(&p->i, &p->ev));
+	EXPECT_EQ(-EINVAL, zn_arm(&p->i, ZN_ALL_TYPES));
+	EXPECT_EQ(0, p->ev.notifs);
+	EXPECT_EQ(0, p->ev.others);
+	EXPECT_EQ(0, p->ev.bad);
+}
+
+static void close_in_order(struct __test_metadata *_metadata, struct pair *p,
+			   const char *order)
+{
+	bool stats = p->c.region;
+	bool importer = true;
+
+	for (; *order; order++) {
+		switch (*order) {
+		case 'c':
+			zn_close_ring(&p->c);
+			expect_rings_freed(_metadata);
+			if (importer)
+				importer_is_left(_metadata, p, stats);
+			break;
+		case 'i':
+			zn_close(&p->i);
+			importer = false;
+			break;
+		case 'f':
+			EXPECT_EQ(0, close(p->fd));
+			p->fd = -1;
+			break;
+		}
+	}
+}
+
+#define close_all() close_in_order(_metadata, &self->p, variant->order)
+
+TEST_F(close, idle)
+{
+	close_all();
+}
+
+TEST_F(close, on_its_way)
+{
+	ASSERT_EQ(0, enter_state(&self->p, ON_ITS_WAY));
+	close_all();
+}
+
+TEST_F(close, posted)
+{
+	ASSERT_EQ(0, enter_state(&self->p, POSTED));
+	close_all();
+}
+
+TEST_F(close, armed_again)
+{
+	ASSERT_EQ(0, enter_state(&self->p, ARMED_AGAIN));
+	close_all();
+}
+
+TEST_F(close, overflown)
+{
+	ASSERT_EQ(0, enter_state(&self->p, OVERFLOWN));
+	close_all();
+}
+
+TEST_F(close, overflown_and_raised)
+{
+	ASSERT_EQ(0, enter_state(&self->p, OVERFLOWN_AND_RAISED));
+	close_all();
+}
+
+TEST_F(close, with_a_receive_in_poll)
+{
+	struct zn_events ev = {};
+
+	ASSERT_EQ(0, zn_connect(&self->p.c));
+	zn_recv(&self->p.c, 0);
+	ASSERT_EQ(-ETIME, zn_reap(&self->p.c, &ev, 1, 10));
+	ASSERT_EQ(0, enter_state(&self->p, ON_ITS_WAY));
+	close_all();
+}
+
+TEST_F(close, with_unmapped_statistics)
+{
+	ASSERT_EQ(0, munmap(self->p.c.region, self->p.c.region_size));
+	self->p.c.region = NULL;
+	self->p.c.stats = NULL;
+	ASSERT_EQ(0, zn_make_copy(&self->p.i, &self->p.ev));
+	ASSERT_EQ(0, zn_make_no_buffers(&self->p.i, &self->p.ev));
+	close_all();
+}
+
+/* Many rings in a row, and accounted memory to the last page. */
+FIXTURE(accounting)
+{
+	struct pair p;
+};
+
+FIXTURE_VARIANT(accounting)
+{
+	enum state state;
+	unsigned int rings;
+};
+
+FIXTURE_VARIANT_ADD(accounting, idle)
+{
+	.state = IDLE,
+	.rings = 200,
+};
+
+FIXTURE_VARIANT_ADD(accounting, on_its_way)
+{
+	.state = ON_ITS_WAY,
+	.rings = 200,
+};
+
+FIXTURE_VARIANT_ADD(accounting, posted)
+{
+	.state = POSTED,
+	.rings = 40,
+};
+
+FIXTURE_VARIANT_ADD(accounting, overflown_and_raised)
+{
+	.state = OVERFLOWN_AND_RAISED,
+	.rings = 200,
+};
+
+FIXTURE_SETUP(accounting)
+{
+	const struct rlimit lim = {
+		.rlim_cur = 128 * sysconf(_SC_PAGESIZE),
+		.rlim_max = 128 * sysconf(_SC_PAGESIZE),
+	};
+
+	ASSERT_EQ(0, zn_iou_exit_workers())
+		TH_LOG("a ring of an earlier test is not freed");
+	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &lim));
+	/* A user of our own, whom no other process adds to. */
+	ASSERT_EQ(0, zn_drop_caps(65000));
+}
+
+FIXTURE_TEARDOWN(accounting)
+{
+	pair_close(&self->p);
+	expect_rings_freed(_metadata);
+}
+
+/* Memory of a closed ring comes back with a delay. */
+static int pair_open_retry(struct pair *p, unsigned int area_pages)
+{
+	__u64 end = zn_now_ms() + FREE_TIME;
+	int ret;
+
+	do {
+		ret = pair_open(p, area_pages);
+		if (ret != -ENOMEM)
+			break;
+		usleep(1000);
+	} while (zn_now_ms() < end);
+	return ret;
+}
+
+TEST_F_TIMEOUT(accounting, returns_to_what_it_was, 120)
+{
+	long none = 0;
+	unsigned int most;
+	struct pair p;
+
+	/* The largest area that the limit allows for. */
+	for (most = 128; most > 0; most--) {
+		int ret = pair_open(&p, most);
+
+		ASSERT_TRUE(ret == 0 || ret == -ENOMEM);
+		if (!ret)
+			break;
+		ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
+	}
+	ASSERT_LT(0, most);
+	pair_close(&p);
+
+	for (unsigned int i = 0; i < variant->rings; i++) {
+		ASSERT_EQ(0, pair_open_retry(&self->p, 1))
+			TH_LOG("at ring %u", i);
+		ASSERT_EQ(0, enter_state(&self->p, variant->state));
+		pair_close(&self->p);
+		if (i % 32 == 31)
+			ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
+				TH_LOG("after %u rings", i + 1);
+	}
+
+	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
+	EXPECT_TRUE(zn_wait_until(vmpin_is, &none, FREE_TIME));
+	EXPECT_EQ(0, pair_open_retry(&self->p, most))
+		TH_LOG("an area of %u pages does not fit any more", most);
+}
+
+/* A process that ends without closing anything. */
+FIXTURE(process)
+{
+};
+
+FIXTURE_VARIANT(process)
+{
+	enum state state;
+	bool killed;
+};
+
+FIXTURE_VARIANT_ADD(process, exits_idle)
+{
+	.state = IDLE,
+};
+
+FIXTURE_VARIANT_ADD(process, exits_on_its_way)
+{
+	.state = ON_ITS_WAY,
+};
+
+FIXTURE_VARIANT_ADD(process, exits_posted)
+{
+	.state = POSTED,
+};
+
+FIXTURE_VARIANT_ADD(process, exits_overflown_and_raised)
+{
+	.state = OVERFLOWN_AND_RAISED,
+};
+
+FIXTURE_VARIANT_ADD(process, killed_on_its_way)
+{
+	.state = ON_ITS_WAY,
+	.killed = true,
+};
+
+FIXTURE_VARIANT_ADD(process, killed_overflown_and_raised)
+{
+	.state = OVERFLOWN_AND_RAISED,
+	.killed = true,
+};
+
+FIXTURE_SETUP(process)
+{
+	ASSERT_EQ(0, zn_iou_exit_workers())
+		TH_LOG("a ring of an earlier test is not freed");
+}
+
+FIXTURE_TEARDOWN(process)
+{
+	expect_rings_freed(_metadata);
+}
+
+static void open_and_end(enum state state, bool killed)
+{
+	static struct pair p;
+	int ret = pair_open(&p, 1);
+
+	if (!ret)
+		ret = enter_state(&p, state);
+	if (ret)
+		_exit(1);
+	if (killed)
+		raise(SIGKILL);
+	_exit(0);
+}
+
+TEST_F(process, leaves_nothing)
+{
+	for (unsigned int i = 0; i < 8; i++) {
+		pid_t pid = fork();
+		int status;
+
+		if (!pid)
+			open_and_end(variant->state, variant->killed);
+		ASSERT_LT(0, pid);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_EQ(variant->killed ? SIGKILL : 0, status);
+		ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
+	}
+}
+
+/* A creator in another process, known to this one by its exported file. */
+FIXTURE(remote)
+{
+	pid_t pid;
+	int sock;
+	int ring_fd;		/* number of the ring's file in that process */
+	struct zn_ifq c;	/* stands in for it, to import from */
+	struct zn_ifq i;
+	struct zn_events ev;
+};
+
+static int send_file(int sock, int fd, int number)
+{
+	union {
+		struct cmsghdr hdr;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} c = {};
+	struct iovec iov = { .iov_base = &number, .iov_len = sizeof(number) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &c,
+		.msg_controllen = sizeof(c),
+	};
+
+	c.hdr.cmsg_level = SOL_SOCKET;
+	c.hdr.cmsg_type = SCM_RIGHTS;
+	c.hdr.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&c.hdr), &fd, sizeof(fd));
+	return sendmsg(sock, &msg, 0) < 0 ? -errno : 0;
+}
+
+static int recv_file(int sock, int *number)
+{
+	union {
+		struct cmsghdr hdr;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} c = {};
+	struct iovec iov = { .iov_base = number, .iov_len = sizeof(*number) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &c,
+		.msg_controllen = sizeof(c),
+	};
+	int fd;
+
+	if (recvmsg(sock, &msg, 0) != sizeof(*number) ||
+	    c.hdr.cmsg_type != SCM_RIGHTS)
+		return -EIO;
+	memcpy(&fd, CMSG_DATA(&c.hdr), sizeof(fd));
+	return fd;
+}
+
+/* Create an ifq, pass it on, and end when told to. */
+static void remote_creator(int sock)
+{
+	static struct zn_ifq c;
+	const struct zcrx_notification_desc desc = {
+		.user_data = ZN_USER_DATA,
+		.type_mask = ZN_ALL_TYPES,
+	};
+	const struct zn_opts o = { .desc = &desc, .stats = true };
+	char byte;
+
+	if (zn_open(&c, &o) ||
+	    send_file(sock, zn_export(&c), c.ring.ring_fd))
+		_exit(1);
+	if (read(sock, &byte, 1) != 1)
+		_exit(1);
+	_exit(0);
+}
+
+FIXTURE_SETUP(remote)
+{
+	const struct zn_opts o = {};
+	int sv[2], fd;
+
+	ASSERT_EQ(0, zn_iou_exit_workers())
+		TH_LOG("a ring of an earlier test is not freed");
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv));
+	self->pid = fork();
+	ASSERT_LE(0, self->pid);
+	if (!self->pid) {
+		close(sv[0]);
+		remote_creator(sv[1]);
+	}
+	close(sv[1]);
+	self->sock = sv[0];
+	fd = recv_file(self->sock, &self->ring_fd);
+	ASSERT_LE(0, fd);
+
+	/* The area of the other process is out of reach, but as large. */
+	self->c.area_size = 16 * sysconf(_SC_PAGESIZE);
+	self->c.area = calloc(1, self->c.area_size);
+	self->c.user_data = ZN_USER_DATA;
+	ASSERT_NE(NULL, self->c.area);
+	ASSERT_EQ(0, zn_import(&self->i, &self->c, fd, &o));
+	close(fd);
+	ASSERT_EQ(0, zn_connect(&self->i));
+}
+
+FIXTURE_TEARDOWN(remote)
+{
+	if (self->pid > 0) {
+		kill(self->pid, SIGKILL);
+		waitpid(self->pid, NULL, 0);
+	}
+	EXPECT_EQ(0, self->ev.notifs);
+	EXPECT_EQ(0, self->ev.others);
+	zn_close(&self->i);
+	free(self->c.area);
+	close(self->sock);
+	expect_rings_freed(_metadata);
+}
+
+static int end_remote(pid_t *pid, int sock)
+{
+	int status;
+
+	if (write(sock, "", 1) != 1 || waitpid(*pid, &status, 0) != *pid)
+		return -errno;
+	*pid = 0;
+	return status;
+}
+
+TEST_F(remote, creator_exits_with_one_on_its_way)
+{
+	ASSERT_EQ(0, zn_make_copy(&self->i, &self->ev));
+	ASSERT_EQ(0, end_remote(&self->pid, self->sock));
+	expect_rings_freed(_metadata);
+
+	/* Its memory is gone, too; the kernel's reference to it is not. */
+	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
+	for (unsigned int i = 0; i < 8; i++)
+		EXPECT_EQ(0, zn_make_copy(&self->i, &self->ev));
+	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZN_ALL_TYPES));
+	EXPECT_EQ(0, zn_arm(&self->i, 0));
+}
+
+TEST_F(remote, creator_is_killed)
+{
+	ASSERT_EQ(0, kill(self->pid, SIGKILL));
+	ASSERT_EQ(self->pid, waitpid(self->pid, NULL, 0));
+	self->pid = 0;
+	expect_rings_freed(_metadata);
+	for (unsigned int i = 0; i < 8; i++)
+		EXPECT_EQ(0, zn_make_copy(&self->i, &self->ev));
+	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
+}
+
+/* The ring outlives its task, in another process that has its file. */
+TEST_F(remote, ring_without_its_task)
+{
+	int pidfd, ring_fd;
+
+	pidfd = syscall(__NR_pidfd_open, self->pid, 0);
+	ASSERT_LE(0, pidfd);
+	ring_fd = syscall(__NR_pidfd_getfd, pidfd, self->ring_fd, 0);
+	close(pidfd);
+	if (ring_fd < 0)
+		SKIP(return, "pidfd_getfd: %s", strerror(errno));
+
+	ASSERT_EQ(0, end_remote(&self->pid, self->sock));
+	for (unsigned int i = 0; i < 8; i++)
+		EXPECT_EQ(0, zn_make_copy(&self->i, &self->ev));
+	/* There is nobody to run the task work: it never fires. */
+	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
+	EXPECT_EQ(0, close(ring_fd));
+	expect_rings_freed(_metadata);
+	EXPECT_EQ(0, zn_make_copy(&self->i, &self->ev));
+	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
+}
+
+/* The creator is a thread; its process goes on. */
+FIXTURE(thread)
+{
+	struct zn_ifq c;
+	struct zn_ifq i;
+	struct zn_events ev;
+	pthread_t thread;
+	pthread_barrier_t barrier;
+	int error;
+	int fd;
+};
+
+static struct creator {
+	struct zn_ifq *c;
+	pthread_barrier_t *barrier;
+	int fd;
+} creator;
+
+static void *creator_thread(void *arg)
+{
+	const struct zcrx_notification_desc desc = {
+		.user_data = ZN_USER_DATA,
+		.type_mask = ZN_ALL_TYPES,
+	};
+	const struct zn_opts o = { .desc = &desc, .stats = true };
+	int ret = zn_open(creator.c, &o);
+
+	creator.fd = ret ?: zn_export(creator.c);
+	/* Opened; may end. */
+	pthread_barrier_wait(creator.barrier);
+	pthread_barrier_wait(creator.barrier);
+	return NULL;
+}
+
+FIXTURE_SETUP(thread)
+{
+	const struct zn_opts o = {};
+
+	ASSERT_EQ(0, zn_iou_exit_workers())
+		TH_LOG("a ring of an earlier test is not freed");
+	ASSERT_EQ(0, pthread_barrier_init(&self->barrier, NULL, 2));
+	creator.c = &self->c;
+	creator.barrier = &self->barrier;
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, creator_thread, NULL));
+	pthread_barrier_wait(&self->barrier);
+	ASSERT_LE(0, creator.fd);
+	ASSERT_EQ(0, zn_import(&self->i, &self->c, creator.fd, &o));
+	close(creator.fd);
+	ASSERT_EQ(0, zn_connect(&self->i));
+}
+
+FIXTURE_TEARDOWN(thread)
+{
+	EXPECT_EQ(0, self->ev.notifs);
+	EXPECT_EQ(0, self->ev.others);
+	EXPECT_EQ(0, self->ev.bad);
+	zn_close(&self->i);
+	zn_close(&self->c);
+	expect_rings_freed(_metadata);
+}
+
+TEST_F(thread, ends_with_one_on_its_way)
+{
+	bool posted;
+
+	ASSERT_EQ(0, zn_make_copy(&self->i, &self->ev));
+	pthread_barrier_wait(&self->barrier);
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+
+	/*
+	 * Whether its end still posts the CQE is left open. Armed can be only
+	 * what has a CQE.
+	 */
+	posted = io_uring_cq_ready(&self->c.ring) != 0;
+	EXPECT_EQ(posted ? 0 : -EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
+	for (unsigned int i = 0; i < 4; i++)
+		EXPECT_EQ(0, zn_make_copy(&self->i, &self->ev));
+	EXPECT_EQ(5, zn_load(&self->c.stats->copy_count));
+
+	zn_close_ring(&self->c);
+	expect_rings_freed(_metadata);
+	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
+}
+
+TEST_F(thread, ended_before_the_event)
+{
+	pthread_barrier_wait(&self->barrier);
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+	for (unsigned int i = 0; i < 4; i++)
+		EXPECT_EQ(0, zn_make_copy(&self->i, &self->ev));
+	EXPECT_EQ(4, zn_load(&self->c.stats->copy_count));
+	EXPECT_EQ(0, io_uring_cq_ready(&self->c.ring));
+	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
+
+	zn_close_ring(&self->c);
+	expect_rings_freed(_metadata);
+	EXPECT_EQ(0, zn_make_copy(&self->i, &self->ev));
+	EXPECT_EQ(5, zn_load(&self->c.stats->copy_count));
+	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
+}
+
+TEST_HARNESS_MAIN
