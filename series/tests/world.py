@@ -51,8 +51,8 @@ def kernel(version="7.1.13"):
     }
 
 
-def make_tarball(path, files):
-    with tarfile.open(path, "w:xz") as tar:
+def make_tarball(path, files, compression="xz"):
+    with tarfile.open(path, f"w:{compression}") as tar:
         for name, content in files.items():
             member = tarfile.TarInfo(f"linux-test/{name}")
             data = content.encode()

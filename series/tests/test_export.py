@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0
+"""series/export: mails that can be sent and applied"""
+
+import email
+import email.header
+import email.policy
+import subprocess
+import unittest
+
+from world import REPOSITORY, THIRD, World
+
+PACKAGES = ("git-email:/usr/lib/git-core/git-send-email "
+            "libmailtools-perl:/usr/share/perl5/Mail/Address.pm")
+
+
+class Export(World):
+
+    def export(self, *args, **env):
+        """the mails, cover letter first"""
+        self.succeeds("series/export", *args, **env)
+        return self.mails()
+
+    def mails(self, directory=None):
+        directory = directory or self.repo / "build/mail/one"
+        return [email.message_from_bytes(path.read_bytes(),
+                                         policy=email.policy.default)
+                for path in sorted(directory.glob("*.patch"))]
+
+    def clean_base(self):
+        base = self.dir / "base"
+        self.git("clone", "-q", self.succeeds("harness/base"), base)
+        return base
+
+    def test_mails_applied_to_clean_base_give_the_assembled_tree(self):
+        self.export("-o", self.dir / "mails")
+        base = self.clean_base()
+        paths = sorted((self.dir / "mails").glob("*.patch"))
+        self.assertEqual(len(paths), 4)
+        self.git("am", "-q", *paths[1:], cwd=base)
+        self.assertEqual(self.tree_id(where=base), self.tree_id("one"))
+        self.assertEqual(self.git("log", "--format=%s%n%an <%ae>%n%b", "-1",
+                                  cwd=base),
+                         "net: go on\nTess Tester <tess@example.org>\nWhy.\n\n"
+                         "Signed-off-by: Tess Tester <tess@example.org>")
+
+    def test_users_diff_settings_do_not_matter(self):
+        for name, value in (("diff.noprefix", "true"), ("diff.context", "0"),
+                            ("format.attach", "x"), ("format.suffix", ".txt"),
+                            ("format.numbered", "false")):
+            self.git("config", "--global", name, value)
+        self.test_mails_applied_to_clean_base_give_the_assembled_tree()
+
+    def test_sign_off_joins_the_trailers(self):
+        self.edit(THIRD, "Why.\n", "Why.\n\nReviewed-by: R <r@example.org>\n")
+        self.assertIn("Why.\n\nReviewed-by: R <r@example.org>\nSigned-off-by: "
+                      "Tess Tester <tess@example.org>\n---\n",
+                      self.export()[3].get_content())
+
+    def test_cover_letter(self):
+        cover = self.export()[0]
+        self.assertEqual(cover["Subject"], "[PATCH 0/3] The series")
+        text = cover.get_content()
+        self.assertIn("What it is for.\n", text)
+        self.assertNotIn("***", text)
+        self.assertIn(" 5 files changed", text)
+        base = self.git("rev-parse", "base", cwd=self.linux)
+        tree = self.tree_id("base")
+        self.assertIn(f"base-commit: {base}\nbase: Linux 7.1.13, tree {tree}\n", text)
+
+    def test_version(self):
+        self.assertEqual([mail["Subject"] for mail in self.export("-v", "2")],
+                         ["[PATCH v2 0/3] The series",
+                          "[PATCH v2 1/3] io_uring: start",
+                          "[PATCH v2 2/3] include: add a header and a program",
+                          "[PATCH v2 3/3] net: go on"])
+
+    def test_recipients_are_those_of_get_maintainer(self):
+        for mail in self.export("--cc", "Jørn More <more@example.org>"):
+            self.assertEqual(mail["To"], '"A. Maintainer" <maintainer@example.org>')
+            self.assertEqual(
+                mail["Cc"], "Dørte Reviewer <reviewer@example.org>, "
+                "list@example.org, Jørn More <more@example.org>")
+            # on the wire, names other than ASCII are encoded
+            self.assertTrue(mail.as_bytes().split(b"\n\n")[0].isascii())
+
+    def test_text_that_is_not_ascii(self):
+        self.write("series/one/0000-cover-letter", "The series\n\nFür später.\n")
+        self.assertIn("Für später.\n", self.export()[0].get_content())
+
+    def test_mails_of_an_earlier_export_are_removed(self):
+        self.export("-v", "2")
+        self.assertEqual(len(self.export()), 4)
+
+    def test_branches_and_repository_stay_as_they_are(self):
+        self.succeeds("series/assemble")
+        refs, files = self.refs(), self.files(self.linux)
+        self.export()
+        self.assertEqual(self.refs(), refs)
+        self.assertEqual(self.files(self.linux), files)
+        self.assertEqual(self.repository_changes(), "")
+
+    def test_git_send_email_accepts_them(self):
+        ready = subprocess.run(
+            ["bash", "-c", f". harness/lib.sh; need_packages {PACKAGES}"],
+            cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        if ready.returncode:
+            self.skipTest(f"git send-email is not installed: {ready.stderr}")
+        self.export("--cc", "Jørn More <more@example.org>")
+        out = self.git("send-email", "--dry-run", "--confirm=never",
+                       "--smtp-server=/bin/true",
+                       *sorted((self.repo / "build/mail/one").glob("*.patch")))
+        self.assertEqual(out.count("Result: OK"), 4)
+        sent = [line for line in out.splitlines() if line.startswith("Sendmail:")]
+        self.assertEqual(len(sent), 4)
+        for line in sent:
+            self.assertLessEqual({f"{name}@example.org" for name in (
+                "maintainer", "reviewer", "list", "more")}, set(line.split()))
+
+    # -- refused
+
+    def export_refused(self, pattern, *args, **env):
+        self.refused(pattern, "series/export", *args, **env)
+        self.assertFalse((self.repo / "build/mail").exists())
+
+    def test_refused_without_identity(self):
+        (self.dir / "home/.gitconfig").unlink()
+        self.export_refused("git does not know who you are(.|\n)*user.email")
+
+    def test_refused_without_cover_letter(self):
+        (self.repo / "series/one/0000-cover-letter").unlink()
+        self.export_refused("there is no series/one/0000-cover-letter: write it")
+
+    def test_refused_with_cover_letter_of_another_form(self):
+        for text in ("Only a subject\n", "[PATCH] A\n\nB\n", "A\nB\n\nC\n",
+                     "Ä\n\nB\n", "\n\nB\n"):
+            with self.subTest(text=text):
+                self.write("series/one/0000-cover-letter", text)
+                self.export_refused("0000-cover-letter must be one line with")
+
+    def test_refused_with_work_that_is_not_refreshed(self):
+        self.succeeds("series/assemble")
+        self.edit("net/core.c", "line 1\n", "mine\n", self.linux)
+        self.export_refused("has work that is not in the repository")
+
+    def test_refused_when_it_is_not_clear_which_series(self):
+        self.write("series/order", "one\ntwo\n")
+        self.write("series/two/0001-x.patch", "x\n")
+        self.export_refused(r"which series\? There are one, two")
+
+
+if __name__ == "__main__":
+    unittest.main()
