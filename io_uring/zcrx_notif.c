@@ -48,13 +48,13 @@
  *
  * The ifq doesn't hold a reference to the creator, which could then never go
  * away. ->ctx is valid because the creator detaches before it is freed, when
- * its zcrx instances are terminated. A ring that is already dying, but not yet
- * detached, is recognised by its reference being killed.
+ * its zcrx instances are terminated. A ring that is dying, but not yet detached,
+ * is recognised by its reference being killed.
  *
  * A queued request holds a reference to the ring, dropped when the task work
- * runs, and one to the ifq, so that it finds its state even if meanwhile all
- * the rings went away. Task work always runs: a ring on its way out moves what
- * is left to the fallback work.
+ * runs. That keeps the ifq as well, which the ring lets go of only when it is
+ * freed. Task work always runs: a ring on its way out moves what is left to the
+ * fallback work, so the reference doesn't keep it.
  *
  * The list of deferred task work is peeked at under RCU by others that add to
  * it, so the request comes from the type stable cache of requests.
@@ -68,7 +68,6 @@
 
 #include "io_uring.h"
 #include "tw.h"
-#include "zcrx.h"
 #include "zcrx_notif.h"
 
 /* ABI: the same for 32-bit and 64-bit applications */
@@ -93,11 +92,6 @@ struct zcrx_notif_cmd {
 	struct file		*file;
 	struct zcrx_notif	*notif;
 };
-
-static inline struct io_zcrx_ifq *zcrx_notif_to_ifq(struct zcrx_notif *n)
-{
-	return container_of(n, struct io_zcrx_ifq, notif);
-}
 
 /**
  * zcrx_notif_init - make the state of an ifq that has no descriptor
@@ -275,13 +269,11 @@ static void zcrx_notif_task_work(struct io_tw_req tw_req, io_tw_token_t tw)
 
 	zcrx_notif_post(n, ctx, tw.cancel);
 	percpu_ref_put(&ctx->refs);
-	/* may free the request */
-	io_put_zcrx_ifq(zcrx_notif_to_ifq(n));
 }
 
 /*
- * Take the one request for queueing, together with the references that it
- * holds, if there is something to say and somebody to say it to.
+ * Take the one request for queueing, together with the reference that it holds,
+ * if there is something to say and somebody to say it to.
  */
 static bool zcrx_notif_get_req(struct zcrx_notif *n)
 	__must_hold(&n->lock)
@@ -293,7 +285,6 @@ static bool zcrx_notif_get_req(struct zcrx_notif *n)
 	if (!percpu_ref_tryget_live(&n->ctx->refs))
 		return false;
 
-	refcount_inc(&zcrx_notif_to_ifq(n)->refs);
 	n->req->ctx = n->ctx;
 	n->req->io_task_work.func = zcrx_notif_task_work;
 	n->in_flight = true;
