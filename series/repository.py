@@ -148,3 +148,11 @@ def check_adds(patches, overlay):
         raise Refused(f"no patch adds the overlay file {path}. Put a line\n"
                       f"  Adds: {path}\nbelow the `---` of the patch that "
                       "brings it in, or remove the file.")
+
+
+def read_all():
+    """({series: its patches}, {overlay file: mode}), which fit each other"""
+    series = {name: read_series(name) for name in series_names()}
+    modes = read_overlay()
+    check_adds([patch for name in series for patch in series[name]], modes)
+    return series, modes

@@ -59,14 +59,15 @@ def unrefreshed():
     """what work the tree has that the repository lacks, or None"""
     for what in in_progress():
         return f"{what} is in progress"
-    names = stack()
-    for name in names:
-        if commit_of(PATH, f"refs/heads/{name}") != \
-                commit_of(PATH, f"refs/zcrx/{name}"):
+    for ref in git("for-each-ref", "--format=%(refname)", "refs/zcrx",
+                   cwd=PATH).split():
+        name = ref.removeprefix("refs/zcrx/")
+        tip = commit_of(PATH, f"refs/heads/{name}")
+        if tip and tip != commit_of(PATH, ref):
             return f"branch {name} has new commits"
-    if names and commit_of(PATH, "HEAD") != \
-            commit_of(PATH, f"refs/zcrx/{names[-1]}"):
-        return f"HEAD is not at branch {names[-1]}"
+    top = stack()[-1]
+    if commit_of(PATH, "HEAD") != commit_of(PATH, f"refs/zcrx/{top}"):
+        return f"HEAD is not at branch {top}"
     if found := changes():
         return "files are changed and not committed:\n" + \
             "\n".join(found.splitlines()[:5])
@@ -85,10 +86,14 @@ def lend(tree, base_repository):
 
 
 @contextlib.contextmanager
-def opened(base_repository):
+def opened(base_repository, force):
     """the tree, or a new one that takes its name when all went well"""
     if PATH.exists():
         lend(PATH, base_repository)
+        if not force and (work := unrefreshed()):
+            raise Refused(f"{PATH} has work that is not in the repository: "
+                          f"{work}\nCommit it there and take it over with "
+                          "`make refresh`, or throw it away with FORCE=1.")
         yield PATH
         return
     new = BUILD / "linux.new"

@@ -104,6 +104,14 @@ class Assemble(World):
         self.assertIn("\ttrailing  \t \n",
                       (self.linux / "io_uring/zcrx.c").read_text())
 
+    def test_tree_goes_on_when_the_cache_has_moved(self):
+        self.assemble()
+        tip = self.git("rev-parse", "one", cwd=self.linux)
+        (self.dir / "cache").rename(self.dir / "moved")
+        self.assemble(ZCRX_CACHE=str(self.dir / "moved"))
+        self.assertEqual(self.git("rev-parse", "one", cwd=self.linux), tip)
+        self.git("fsck", cwd=self.linux)
+
     def test_interrupted_first_assembly_is_made_again(self):
         self.write("build/linux.new/half", "half\n")
         self.assemble()

@@ -210,6 +210,16 @@ class RefuseUnrefreshed(World):
         self.commit_all(self.linux)
         self.work_refused("branch one has new commits")
 
+    def test_new_commit_in_a_series_that_is_not_assembled_now(self):
+        self.write("series/order", "one\ntwo\n")
+        self.write("series/two/0001-net-two.patch", mail("net: two", ["net/two.c"]))
+        self.write("net/two.c", "int two;\n")
+        self.succeeds("series/assemble")
+        self.edit("net/two.c", "int", "long", self.linux)
+        self.commit_all(self.linux)
+        self.git("checkout", "-q", "one", cwd=self.linux)
+        self.work_refused("branch two has new commits")
+
     def test_commit_on_another_branch(self):
         self.git("checkout", "-q", "-b", "mine", cwd=self.linux)
         self.edit("net/core.c", "line 1\n", "mine\n", self.linux)

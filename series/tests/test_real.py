@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The series of this repository, on the real base: there and back again.
+
+In a copy, so that the repository and its build directory stay as they are.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from world import REPOSITORY
+
+CACHE = pathlib.Path(
+    os.environ.get("ZCRX_CACHE") or
+    pathlib.Path(os.environ.get("XDG_CACHE_HOME") or
+                 pathlib.Path.home() / ".cache") / "zcrx-notif")
+
+
+def run(*command, cwd, **env):
+    done = subprocess.run(
+        [str(word) for word in command], cwd=cwd, check=False, text=True,
+        capture_output=True, env={**os.environ, **env})
+    if done.returncode:
+        raise AssertionError(f"{command[0]} failed:\n{done.stderr}")
+    return done.stdout.strip()
+
+
+class Real(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        if not list(CACHE.glob("base/*.git/stamp")):
+            raise unittest.SkipTest("no base kernel is in the cache; "
+                                    "harness/base puts it there")
+        build = pathlib.Path(os.environ.get("ZCRX_BUILD") or
+                             REPOSITORY / "build")
+        build.mkdir(parents=True, exist_ok=True)
+        directory = tempfile.mkdtemp(prefix="series-test-", dir=build)
+        cls.addClassCleanup(shutil.rmtree, directory)
+        cls.repo = pathlib.Path(directory, "repo")
+        for name in run("git", "ls-files", "-z", "-co", "--exclude-standard",
+                        cwd=REPOSITORY).split("\0"):
+            if name and (REPOSITORY / name).is_file():
+                (cls.repo / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(REPOSITORY / name, cls.repo / name)
+        cls.env = {"ZCRX_BUILD": str(cls.repo / "build"), "FORCE": "",
+                   "GIT_COMMITTER_NAME": "Tess Tester",
+                   "GIT_COMMITTER_EMAIL": "tess@example.org",
+                   "GIT_AUTHOR_NAME": "Tess Tester",
+                   "GIT_AUTHOR_EMAIL": "tess@example.org"}
+        cls.linux = cls.repo / "build/linux"
+        cls.git("init", "-q", cwd=cls.repo)
+        cls.git("add", "-A", cwd=cls.repo)
+        cls.git("commit", "-q", "-m", "all", cwd=cls.repo)
+        cls.program("assemble")
+
+    @classmethod
+    def git(cls, *args, cwd=None):
+        return run("git", *args, cwd=cwd or cls.linux, **cls.env)
+
+    @classmethod
+    def program(cls, name, *args):
+        return run(cls.repo / "series" / name, *args, cwd=cls.repo, **cls.env)
+
+    def names(self):
+        lines = (self.repo / "series/order").read_text().splitlines()
+        return [line for line in lines if line and not line.startswith("#")]
+
+    def test_refresh_changes_nothing_and_assemble_gives_the_same(self):
+        tip = self.git("rev-parse", "HEAD")
+        self.program("refresh")
+        self.assertEqual(self.git("diff", cwd=self.repo), "",
+                         "series/refresh writes these patches in another form")
+        self.assertEqual(self.git("status", "--short", cwd=self.repo), "")
+        self.program("assemble")
+        self.assertEqual(self.git("rev-parse", "HEAD"), tip)
+
+    def test_export_applied_to_the_base_gives_the_assembled_tree(self):
+        for name in self.names():
+            with self.subTest(series=name):
+                self.program("export", "-o", self.repo / "build/mail", name)
+                self.program("assemble", name)
+                self.git("checkout", "-q", "--detach", "base")
+                mails = sorted((self.repo / "build/mail").glob("*.patch"))
+                self.git("am", "-q", *mails[1:])
+                self.assertEqual(self.git("diff", "--stat", "HEAD", name), "")
+                self.git("checkout", "-q", name)
+
+
+if __name__ == "__main__":
+    unittest.main()
