@@ -51,7 +51,8 @@ def main():
         source, form = open(tarball, "rb"), "r|*"
     git = subprocess.Popen(
         ["git", "--git-dir", repository, "-c", "pack.compression=1",
-         "-c", "fastimport.unpackLimit=1", "fast-import", "--quiet", "--depth=0"],
+         "-c", "fastimport.unpackLimit=1",
+         "fast-import", "--quiet", "--depth=0"],
         stdin=subprocess.PIPE, bufsize=1 << 20)
     out = git.stdin
     # Without a final `done` fast-import keeps nothing: an exit half-way

@@ -89,9 +89,10 @@ def changed_files(tree, patches, base, version):
     result = []
     with tempfile.TemporaryDirectory(prefix="zcrx-index-") as directory:
         env = {"GIT_INDEX_FILE": f"{directory}/index"}
-        git("update-index", "-z", "--index-info", cwd=tree, env=env, data="".join(
-            f"{mode} {name}\t{path}\0"
-            for path, (mode, name) in before.items()))
+        lines = "".join(f"{mode} {name}\t{path}\0"
+                        for path, (mode, name) in before.items())
+        git("update-index", "-z", "--index-info", cwd=tree, env=env,
+            data=lines)
         for patch in patches:
             after = before
             if patch.diff:

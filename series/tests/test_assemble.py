@@ -3,8 +3,9 @@
 
 import unittest
 
-from world import (FIRST, LINES, SECOND, THREE, TWO, World, edited, hunks,
-                   kernel, mail, make_tarball, series_files)
+from fakes import (FIRST, LINES, SECOND, THREE, TWO, edited, hunks, kernel, mail,
+                   make_tarball, series_files)
+from world import World
 
 
 class Assemble(World):

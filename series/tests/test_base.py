@@ -2,11 +2,11 @@
 """harness/base: the base kernel as a git repository in the cache"""
 
 import os
-import pathlib
 import shutil
 import unittest
 
-from world import World, kernel, make_tarball
+from base_world import BaseWorld
+from fakes import kernel, make_tarball
 
 UNFINISHED = """#!/bin/bash
 # stands for {name}, and ends the program that calls it
@@ -14,24 +14,7 @@ kill -9 $PPID
 """
 
 
-class Base(World):
-
-    def base(self, **env):
-        """the repository's path; it must be whole"""
-        done = self.run_program("harness/base", **env)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"\A/[^\n]+\n\Z")
-        repository = pathlib.Path(done.stdout.strip())
-        self.git("fsck", "--strict", cwd=repository)
-        self.said = done.stderr
-        return repository
-
-    def log(self, repository):
-        return self.git("log", "--format=%H %T %s %an %ad", "base", cwd=repository)
-
-    def content(self, repository):
-        return {line.split("\t")[1]: line.split()[0] for line in
-                self.git("ls-tree", "-r", "base", cwd=repository).splitlines()}
+class Base(BaseWorld):
 
     def test_one_commit_with_the_whole_tree(self):
         repository = self.base()
@@ -100,11 +83,6 @@ class Base(World):
 
     # -- refused
 
-    def base_refused(self, pattern, **env):
-        self.refused(pattern, "harness/base", **env)
-        entries = [path.name for path in (self.dir / "cache/base").iterdir()]
-        self.assertEqual(entries, ["lock"])
-
     def test_truncated_tarball(self):
         os.truncate(self.tarball, self.tarball.stat().st_size * 2 // 3)
         self.base_refused("linux.tar.xz is damaged")
@@ -130,76 +108,6 @@ class Base(World):
 
     def test_two_sources(self):
         self.base_refused("KSRC and KERNEL_TARBALL are both set", KSRC="/tmp")
-
-    # -- KSRC
-
-    def unpack(self, version="7.1.13"):
-        tree = self.dir / "tree"
-        for name, content in kernel(version).items():
-            self.write(name, content, tree)
-        (tree / "virt/link.c").symlink_to("last.c")
-        return tree
-
-    def use(self, tree, **env):
-        return self.base(KERNEL_TARBALL=None, KSRC=str(tree), **env)
-
-    def ksrc_refused(self, pattern, tree):
-        self.base_refused(pattern, KERNEL_TARBALL=None, KSRC=str(tree))
-
-    def test_directory_that_was_changed_is_read_again(self):
-        tree = self.unpack()
-        before = self.log(self.use(tree))
-        self.edit("README", "Read", "Do read", tree)
-        (tree / "net/core.c").unlink()
-        self.write("net/new.c", "int x;\n", tree)
-        repository = self.use(tree)
-        self.assertNotEqual(self.log(repository), before)
-        self.assertNotIn("net/core.c", self.content(repository))
-        self.assertIn("net/new.c", self.content(repository))
-
-    def test_built_directory_leaves_what_was_built_out(self):
-        tree = self.unpack()
-        self.write("net/core.o", "built\n", tree)
-        self.assertNotIn("net/core.o", self.content(self.use(tree)))
-
-    def test_checkout_is_taken_as_committed(self):
-        tree = self.unpack()
-        self.git("init", "-q", cwd=tree)
-        self.commit_all(tree)
-        self.write("net/untracked.c", "int x;\n", tree)
-        before = self.files(tree), self.git("status", "--short", cwd=tree)
-        repository = self.use(tree)
-        self.assertNotIn("net/untracked.c", self.content(repository))
-        self.assertEqual((self.files(tree), self.git("status", "--short",
-                                                     cwd=tree)), before)
-
-    def test_base_lives_on_when_the_checkout_is_gone(self):
-        tree = self.unpack()
-        self.git("init", "-q", cwd=tree)
-        self.commit_all(tree)
-        repository = self.use(tree)
-        shutil.rmtree(tree)
-        self.git("fsck", "--strict", cwd=repository)
-
-    def test_checkout_with_changes(self):
-        tree = self.unpack()
-        self.git("init", "-q", cwd=tree)
-        self.commit_all(tree)
-        self.edit("README", "Read", "Do read", tree)
-        self.ksrc_refused("has changes that are not committed:\n M README\nCommit", tree)
-
-    def test_checkout_of_another_version(self):
-        tree = self.unpack("7.2.0")
-        self.git("init", "-q", cwd=tree)
-        self.commit_all(tree)
-        self.ksrc_refused("tree is Linux 7.2.0, and the series is for 7.1.y", tree)
-
-    def test_directory_of_another_version(self):
-        self.ksrc_refused("tree is Linux 7.2.0, and the series is for 7.1.y",
-                          self.unpack("7.2.0"))
-
-    def test_missing_directory(self):
-        self.ksrc_refused("there is no such directory", self.dir / "nothing")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import email.policy
 import subprocess
 import unittest
 
-from world import REPOSITORY, THIRD, World
+from fakes import THIRD
+from world import REPOSITORY, World
 
 PACKAGES = ("git-email:/usr/lib/git-core/git-send-email "
             "libmailtools-perl:/usr/share/perl5/Mail/Address.pm")

@@ -9,7 +9,8 @@ import os
 import pathlib
 import unittest
 
-from world import World, kernel, make_tarball
+from fakes import kernel, make_tarball
+from world import World
 
 APT_GET = """#!/bin/bash
 case "$*" in
@@ -29,6 +30,8 @@ cp "{dir}/$(basename "${{*: -1}}")" "${{*: -2:1}}"
 
 
 class Fetch(World):
+
+    empty_cache = True
 
     def setUp(self):
         super().setUp()

@@ -4,7 +4,8 @@
 import pathlib
 import unittest
 
-from world import FIRST, SECOND, THIRD, World, mail
+from fakes import FIRST, SECOND, THIRD, mail
+from world import World
 
 
 class Refresh(World):

@@ -3,7 +3,8 @@
 
 import unittest
 
-from world import FIRST, THIRD, World
+from fakes import FIRST, THIRD
+from world import World
 
 
 class Refuse(World):
