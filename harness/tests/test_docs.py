@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What harness/docs finds wrong with a page, and with code that left it behind."""
+
+import importlib.util
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+TREE = pathlib.Path(os.environ.get("ZCRX_BUILD", TOP / "build")) / "linux"
+PAGE = TREE / "Documentation/networking/iou-zcrx-notif.rst"
+
+
+def load_errnos():
+    spec = importlib.util.spec_from_file_location("doc_errnos", TOP / "harness/doc_errnos.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class WithPage(unittest.TestCase):
+    def setUp(self):
+        if not PAGE.is_file():
+            self.skipTest(f"no {PAGE}; make assemble")
+        self.text = PAGE.read_text(encoding="utf-8")
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.tmp = pathlib.Path(directory.name)
+
+    def without(self, old, new=""):
+        """the page with the first `old` replaced"""
+        self.assertIn(old, self.text)
+        return self.text.replace(old, new, 1)
+
+
+class Errnos(WithPage):
+    def setUp(self):
+        super().setUp()
+        self.errnos = load_errnos()
+
+    def wrong(self, tree, text):
+        return list(self.errnos.check(tree, text))
+
+    def test_the_page_has_the_errors_of_the_code(self):
+        self.assertEqual([], self.wrong(TREE, self.text))
+
+    def test_each_error_is_missed_in_its_table(self):
+        for title in self.errnos.CALLS:
+            table = self.errnos.documented(self.text, title)
+            self.assertTrue(table)
+            start = self.text.index(f":: {title}\n")
+            for errno in table:
+                with self.subTest(table=title, errno=errno):
+                    end = self.text.index("\n\n", self.text.index("* -", start))
+                    rows = self.text[start:end].replace(f"``{errno}``", "``other``")
+                    wrong = self.wrong(TREE, self.text[:start] + rows + self.text[end:])
+                    self.assertEqual(1, len(wrong), wrong)
+                    self.assertIn(f"table {title}: {errno}, from", wrong[0])
+
+    def test_an_error_that_the_code_lacks_is_found(self):
+        text = self.without("   * - ``ENXIO``\n", "   * - ``ENXIO``, ``EDOM``\n")
+        self.assertEqual(["table io_uring_register(): EDOM is not returned by the code"],
+                         self.wrong(TREE, text))
+
+    def test_a_new_error_in_the_code_is_found(self):
+        for file in self.errnos.FILES:
+            (self.tmp / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TREE / file, self.tmp / file)
+        for file, function, tables in (
+                ("io_uring/zcrx_notif.c", "zcrx_notif_check_desc", 1),
+                ("io_uring/zcrx_notif.c", "zcrx_notif_check_stats", 1),
+                ("io_uring/zcrx_notif.c", "zcrx_notif_setup", 1),
+                ("io_uring/zcrx_notif.c", "zcrx_notif_arm", 1),
+                ("io_uring/zcrx.c", "import_zcrx", 1),
+                ("io_uring/query.c", "io_query_zcrx_notif", 1),
+                ("io_uring/memmap.c", "io_pin_pages", 1),
+                ("io_uring/zcrx.c", "zcrx_notif_unknown", 0)):
+            with self.subTest(function=function):
+                text = (TREE / file).read_text(encoding="utf-8")
+                new = re.sub(rf"(\b{function}\([^;]*?\n\{{\n)", r"\1\treturn -EUCLEAN;\n", text)
+                self.assertEqual(tables, new != text)
+                (self.tmp / file).write_text(new, encoding="utf-8")
+                self.assertEqual(tables, len(self.wrong(self.tmp, self.text)))
+                shutil.copy(TREE / file, self.tmp / file)
+
+
+class Page(WithPage):
+    """Pages with a fault are refused before the guest starts."""
+
+    def refuses(self, text, complaint):
+        page = self.tmp / "page.rst"
+        page.write_text(text, encoding="utf-8")
+        run = subprocess.run([TOP / "harness/docs", page], text=True, check=False,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if "build the kernel first" in run.stdout:
+            self.skipTest("no UAPI headers; make kernel")
+        self.assertEqual(1, run.returncode, run.stdout)
+        self.assertRegex(run.stdout, complaint)
+        self.assertNotIn("in the guest", run.stdout)
+
+    def test_markup(self):
+        self.refuses(self.without("Registration\n============\n", "Registration\n======\n"),
+                     "underline too short")
+
+    def test_kernel_doc(self):
+        self.refuses(self.without("uring/zcrx_notif.h\n", "uring/zcrx_gone.h\n"), "zcrx_gone")
+
+    def test_a_link_to_another_page(self):
+        self.refuses(self.without("networking/iou-zcrx.rst", "networking/iou-zrcx.rst"),
+                     "has no link to iou-zcrx.rst")
+
+    def test_a_path(self):
+        self.refuses(self.without("tools/net/zcrxmon", "tools/net/zcrxmonitor"),
+                     "there is no tools/net/zcrxmonitor")
+
+    def test_a_table(self):
+        self.refuses(self.without("``EINTR``", "``ESRCH``"), "EINTR, from io_query.., is missing")
+
+    def test_a_name_of_the_interface(self):
+        self.refuses(self.without(".stats_offset = offset", ".stats_off = offset"),
+                     "no member named .stats_off")
+
+    def test_the_command_that_extracts(self):
+        self.refuses(self.without("code-block:: c$/,/", "code-block:: cc$/,/"), "main")
+
+
+if __name__ == "__main__":
+    unittest.main()
