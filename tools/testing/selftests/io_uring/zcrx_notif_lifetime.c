@@ -202,7 +202,7 @@ FIXTURE_VARIANT_ADD(close, file_importer_creator)
 FIXTURE_SETUP(close)
 {
 	self->p.fd = -1;
-	ASSERT_EQ(0, zn_iou_exit_workers())
+	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
 		TH_LOG("a ring of an earlier test is not freed");
 	self->vmpin = zn_vmpin_kb();
 	ASSERT_EQ(0, self->vmpin);
@@ -368,7 +368,7 @@ FIXTURE_SETUP(accounting)
 		.rlim_max = 128 * sysconf(_SC_PAGESIZE),
 	};
 
-	ASSERT_EQ(0, zn_iou_exit_workers())
+	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
 		TH_LOG("a ring of an earlier test is not freed");
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &lim));
 	/* A user of our own, whom no other process adds to. */
@@ -475,7 +475,7 @@ FIXTURE_VARIANT_ADD(process, killed_overflown_and_raised)
 
 FIXTURE_SETUP(process)
 {
-	ASSERT_EQ(0, zn_iou_exit_workers())
+	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
 		TH_LOG("a ring of an earlier test is not freed");
 }
 
@@ -591,7 +591,7 @@ FIXTURE_SETUP(remote)
 	const struct zn_opts o = {};
 	int sv[2], fd;
 
-	ASSERT_EQ(0, zn_iou_exit_workers())
+	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
 		TH_LOG("a ring of an earlier test is not freed");
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv));
 	self->pid = fork();
@@ -725,7 +725,7 @@ FIXTURE_SETUP(thread)
 {
 	const struct zn_opts o = {};
 
-	ASSERT_EQ(0, zn_iou_exit_workers())
+	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
 		TH_LOG("a ring of an earlier test is not freed");
 	ASSERT_EQ(0, pthread_barrier_init(&self->barrier, NULL, 2));
 	creator.c = &self->c;
