@@ -88,6 +88,12 @@ class Errnos(WithPage):
                 shutil.copy(TREE / file, self.tmp / file)
 
 
+class Lines(WithPage):
+    def test_no_line_is_longer_than_80(self):
+        self.assertEqual([], [line for line in self.text.split("\n")
+                              if len(line.expandtabs()) > 80])
+
+
 class Page(WithPage):
     """Pages with a fault are refused before the guest starts."""
 
