@@ -13,6 +13,9 @@ import subprocess
 import sys
 import tarfile
 
+# xz decodes the tarballs of Debian and kernel.org in parallel.
+UNPACK = {"xz": ("xz", "-dcT0"), "gz": ("gzip", "-dc"), "tgz": ("gzip", "-dc"),
+          "bz2": ("bzip2", "-dc"), "zst": ("zstd", "-dc")}
 COMMITTER = b"committer import <import@localhost> 0 +0000\n"
 
 
@@ -41,14 +44,9 @@ def entries(tar):
 
 def main():
     tarball, repository = sys.argv[1:]
-    unpack = None
-    if tarball.endswith(".xz"):
-        # xz decodes kernel.org's and Debian's tarballs in parallel
-        unpack = subprocess.Popen(["xz", "-dc", "-T0", tarball],
-                                  stdout=subprocess.PIPE, bufsize=1 << 20)
-        source, form = unpack.stdout, "r|"
-    else:
-        source, form = open(tarball, "rb"), "r|*"
+    program = UNPACK.get(tarball.rpartition(".")[2], ("cat",))
+    unpack = subprocess.Popen([*program, tarball], bufsize=1 << 20,
+                              stdout=subprocess.PIPE)
     git = subprocess.Popen(
         ["git", "--git-dir", repository, "-c", "pack.compression=1",
          "-c", "fastimport.unpackLimit=1",
@@ -61,7 +59,8 @@ def main():
               b"data 6\nimport\n")
     count = 0
     try:
-        with tarfile.open(fileobj=source, mode=form, bufsize=1 << 20) as tar:
+        with tarfile.open(fileobj=unpack.stdout, mode="r|",
+                          bufsize=1 << 20) as tar:
             for path, mode, content in entries(tar):
                 out.write(f"M {mode} inline {path}\n"
                           f"data {len(content)}\n".encode())
@@ -71,12 +70,11 @@ def main():
                     print(f"{count} files", flush=True)
     except (tarfile.TarError, EOFError, OSError) as error:
         sys.exit(f"{tarball} is damaged: {error}")
-    # What follows the end mark is read as well, so that xz checks it.
-    if unpack:
-        while source.read(1 << 20):
-            pass
-        if unpack.wait():
-            sys.exit(f"{tarball} is damaged: xz cannot read it")
+    # What follows the end mark is read as well, so that its sum is checked.
+    while unpack.stdout.read(1 << 20):
+        pass
+    if unpack.wait():
+        sys.exit(f"{tarball} is damaged: {program[0]} cannot read it")
     out.write(b"done\n")
     out.close()
     if git.wait():

@@ -125,10 +125,8 @@ class Branches:
     def diff(self, commit, changes):
         if not changes:
             return ""
-        text = git("diff-tree", "-p", "--no-renames", "--no-color", "-U3",
-                   "--inter-hunk-context=0", "--diff-algorithm=myers",
-                   "--indent-heuristic", "--no-ext-diff", "--no-textconv",
-                   "--src-prefix=a/", "--dst-prefix=b/", f"{commit}^", commit,
+        # diff-tree is plumbing: the user's diff settings do not matter to it
+        text = git("diff-tree", "-p", "--no-renames", f"{commit}^", commit,
                    "--", *changes, cwd=self.tree)
         # In a hunk each line begins with a blank, a sign or a backslash.
         return re.sub(r"^index .*\n", "", text, flags=re.MULTILINE)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """series/assemble: what it makes"""
 
+import shutil
 import unittest
 
 from fakes import (FIRST, LINES, SECOND, THREE, TWO, edited, hunks, kernel, mail,
@@ -118,6 +119,16 @@ class Assemble(World):
         self.assemble()
         self.assertFalse((self.linux / "half").exists())
         self.assertFalse((self.repo / "build/linux.new").exists())
+
+    def test_tree_takes_its_name_when_all_files_are_written(self):
+        self.write("bin/git", "#!/bin/bash\n"
+                   "[[ $* != *'read-tree -m -u'* ]] || kill -9 $PPID\n"
+                   f'exec {shutil.which("git")} "$@"\n', self.dir)
+        path = f"{self.dir}/bin:{self.env['PATH']}"
+        done = self.run_program("series/assemble", PATH=path)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertFalse(self.linux.exists())
+        self.assemble()
 
     def test_several_series_are_stacked_in_order(self):
         self.add_second_series()

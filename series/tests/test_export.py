@@ -50,6 +50,8 @@ class Export(World):
                             ("format.numbered", "false")):
             self.git("config", "--global", name, value)
         self.test_mails_applied_to_clean_base_give_the_assembled_tree()
+        for mail in self.mails(self.dir / "mails"):
+            self.assertEqual(mail.get_content_type(), "text/plain")
 
     def test_sign_off_joins_the_trailers(self):
         self.edit(THIRD, "Why.\n", "Why.\n\nReviewed-by: R <r@example.org>\n")

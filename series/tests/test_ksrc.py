@@ -23,6 +23,16 @@ class Ksrc(BaseWorld):
         self.assertNotIn("net/core.c", self.content(repository))
         self.assertIn("net/new.c", self.content(repository))
 
+    def test_entry_of_a_directory_that_lost_a_part_is_made_again(self):
+        tree = self.unpack()
+        repository = self.use(tree)
+        packs = set(repository.glob("objects/pack/*"))
+        self.write("net/new.c", "int x;\n", tree)
+        wanted = self.log(self.use(tree))
+        for path in set(repository.glob("objects/pack/*")) - packs:
+            path.unlink()
+        self.assertEqual(self.log(self.use(tree)), wanted)
+
     def test_built_directory_leaves_what_was_built_out(self):
         tree = self.unpack()
         self.write("net/core.o", "built\n", tree)

@@ -138,6 +138,13 @@ class Refuse(World):
         self.git("commit", "-q", "-a", "--amend", "--no-edit", cwd=self.linux)
         self.refresh_refused("the repository was edited since it was assembled")
 
+    def test_commit_that_would_come_back_as_another_tree(self):
+        """no such commit is known, so refresh is made to lose a file's mode"""
+        self.edit("series/branches.py", "self.overlay[path] = mode, name",
+                  'self.overlay[path] = "100644", name')
+        self.refresh_refused(r'"include: add a header and a program"\) cannot be '
+                             "held as a patch: applied again")
+
     def test_patch_broken_in_the_repository(self):
         self.edit(FIRST, " \tline 8\n", " \tline eight\n")
         self.refresh_refused("the repository was edited(.|\n)*cannot be assembled"

@@ -25,7 +25,7 @@
 
 #define CQ_ENTRIES	8
 /* How long it may take until a closed ring is freed, in ms. */
-#define FREE_TIME	2000
+#define FREE_TIME	10000
 
 static bool rings_freed(void *unused)
 {
