@@ -4,7 +4,7 @@
 # and series/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test kernel kernel-path shell run-in-guest assemble refresh \
+.PHONY: help run test test-all kernel kernel-path shell run-in-guest assemble refresh \
 	series check clean
 
 help: ## what there is
@@ -13,8 +13,11 @@ help: ## what there is
 run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 15 minutes)
 	@harness/run
 
-test: ## all tests (cold 45 minutes, then 12); PARTS="host series guest demo debug" for some
+test: ## the tests (cold half an hour); PARTS="host series guest demo" for some of them
 	@harness/test $(PARTS)
+
+test-all: ## the same and the selftests on a kernel with KASAN, lockdep and kmemleak
+	@harness/test host series guest demo debug
 
 kernel: ## assemble and build the kernel; KCONFIG=debug for the one that checks itself
 	@harness/kernel
