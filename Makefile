@@ -4,8 +4,8 @@
 # and series/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all kernel kernel-path shell run-in-guest assemble refresh \
-	series check clean
+.PHONY: help run test test-all kunit kernel kernel-path shell run-in-guest \
+	assemble refresh series check clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -18,6 +18,9 @@ test: ## the tests (cold half an hour); PARTS="host series guest demo" for some 
 
 test-all: ## the same and the selftests on a kernel with KASAN, lockdep and kmemleak
 	@harness/test host series guest demo debug
+
+kunit: ## KUnit on user-mode Linux (cold 6 minutes, then seconds)
+	@harness/kunit
 
 kernel: ## assemble and build the kernel; KCONFIG=debug for the one that checks itself
 	@harness/kernel
