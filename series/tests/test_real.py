@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
-from world import REPOSITORY
+from world import REPOSITORY, room
 
 CACHE = pathlib.Path(
     os.environ.get("ZCRX_CACHE") or
@@ -38,7 +38,8 @@ class Real(unittest.TestCase):
         build = pathlib.Path(os.environ.get("ZCRX_BUILD") or
                              REPOSITORY / "build")
         build.mkdir(parents=True, exist_ok=True)
-        directory = tempfile.mkdtemp(prefix="series-test-", dir=build)
+        directory = tempfile.mkdtemp(prefix="zcrx-series-test-",
+                                     dir=room(3 << 30) or build)
         cls.addClassCleanup(shutil.rmtree, directory)
         cls.repo = pathlib.Path(directory, "repo")
         for name in run("git", "ls-files", "-z", "-co", "--exclude-standard",

@@ -5,6 +5,7 @@ import atexit
 import functools
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,10 +18,25 @@ PROGRAMS = ("harness/base", "harness/fetch-tarball", "harness/lib.sh",
             "harness/tar2git.py", "series/assemble", "series/refresh",
             "series/export", *(str(path.relative_to(REPOSITORY)) for path in
                                REPOSITORY.glob("series/*.py")))
+def room(size):
+    """a directory in memory if there is plenty, else None: a disk can take
+    minutes to remove a kernel tree"""
+    try:
+        shm = os.statvfs("/dev/shm")
+        meminfo = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return None
+    memory = int(re.search(r"MemAvailable: *(\d+) kB", meminfo)[1]) << 10
+    free = min(memory, shm.f_bavail * shm.f_frsize)
+    usable = os.access("/dev/shm", os.W_OK) and not shm.f_flag & os.ST_NOEXEC
+    return "/dev/shm" if usable and free > 2 * size else None
+
+
 @functools.cache
 def cache_with_base():
     """a cache with the usual base, to be copied; made once, to save time"""
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="zcrx-series-cache-"))
+    directory = pathlib.Path(tempfile.mkdtemp(
+        prefix="zcrx-series-cache-", dir=room(1 << 26)))
     atexit.register(shutil.rmtree, directory)
     make_tarball(directory / "linux.tar.xz", kernel())
     subprocess.run([REPOSITORY / "harness/base"], check=True, env={
@@ -36,7 +52,8 @@ class World(unittest.TestCase):
     empty_cache = False
 
     def setUp(self):
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="zcrx-series-test-"))
+        self.dir = pathlib.Path(tempfile.mkdtemp(
+            prefix="zcrx-series-test-", dir=room(1 << 26)))
         self.addCleanup(shutil.rmtree, self.dir)
         self.repo = self.dir / "repo"
         self.linux = self.repo / "build/linux"
