@@ -16,8 +16,8 @@ run: ## everything from nothing: build, boot, receive through zcrx, be told (col
 test: ## the tests (cold half an hour); PARTS="host series guest demo" for some of them
 	@harness/test $(PARTS)
 
-test-all: ## the same and the selftests on a kernel with KASAN, lockdep and kmemleak
-	@harness/test host series guest demo debug
+test-all: ## the same, KUnit, and the selftests on a kernel with KASAN, lockdep, kmemleak
+	@harness/test host series guest demo kunit debug
 
 kunit: ## KUnit on user-mode Linux (cold 6 minutes, then seconds)
 	@harness/kunit
