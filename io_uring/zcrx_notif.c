@@ -377,6 +377,9 @@ int zcrx_notif_arm(struct zcrx_notif *n, const struct zcrx_ctrl_arm_notif *arm)
 	scoped_guard(mutex, &n->post_lock) {
 		guard(spinlock_bh)(&n->lock);
 
+		/* closed, but its exit work hasn't got to detach yet */
+		if (n->ctx && percpu_ref_is_dying(&n->ctx->refs))
+			zcrx_notif_forget(n);
 		if (types & ~n->fired)
 			return -EINVAL;
 		n->fired &= ~types;

@@ -325,6 +325,22 @@ TEST_F(close, with_unmapped_statistics)
 	close_all();
 }
 
+/* close() is enough: the worker that frees the ring comes some time later. */
+TEST(nothing_can_be_armed_once_the_creator_is_closed)
+{
+	struct pair p = {};
+
+	for (unsigned int i = 0; i < 100; i++) {
+		ASSERT_EQ(0, pair_open(&p, 1));
+		ASSERT_EQ(0, enter_state(&p, POSTED));
+		zn_close_ring(&p.c);
+		EXPECT_EQ(-EINVAL, zn_arm(&p.i, ZCRX_NOTIF_COPY))
+			TH_LOG("in round %u", i);
+		pair_close(&p);
+	}
+	expect_rings_freed(_metadata);
+}
+
 /* Many rings in a row, and accounted memory to the last page. */
 FIXTURE(accounting)
 {
