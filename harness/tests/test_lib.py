@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What lib.sh says: of long steps, and of packages that are missing."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+LIB = pathlib.Path(__file__).resolve().parents[1] / "lib.sh"
+TOOLS = ("bash", "dirname", "mkdir", "sleep", "tail", "cut", "sed")
+
+
+class Lib(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.dir = pathlib.Path(scratch.name)
+        # A copy: a user without rights may not read where the clone lies.
+        self.lib = self.dir / "harness/lib.sh"
+        self.lib.parent.mkdir()
+        shutil.copy(LIB, self.lib)
+        self.bin = self.dir / "bin"
+        self.bin.mkdir()
+        for tool in TOOLS:
+            found = subprocess.check_output(["which", tool], text=True).strip()
+            (self.bin / tool).symlink_to(found)
+
+    def tool(self, name, text):
+        path = self.bin / name
+        path.write_text(f"#!{self.bin}/bash\n{text}\n")
+        path.chmod(0o755)
+
+    def run_lib(self, script):
+        """Nothing but TOOLS and what a test adds is on this machine."""
+        done = subprocess.run(
+            [self.bin / "bash", "-c", f"source {self.lib}; {script}", "harness/x"],
+            check=False, capture_output=True, text=True,
+            env={"PATH": str(self.bin), "HOME": str(self.dir),
+                 "ZCRX_BUILD": str(self.dir / "build"), "ZCRX_CACHE": str(self.dir / "cache")})
+        return done.returncode, done.stdout, done.stderr
+
+    def test_packages_are_named_in_one_message_where_there_is_no_apt(self):
+        status, _, err = self.run_lib(
+            "need_packages bash:bash one:no-such-command two:/no/such/file")
+        self.assertEqual(status, 1)
+        self.assertIn("one two", err)
+        self.assertNotIn("bash", err.replace("harness", ""))
+
+    @unittest.skipIf(os.geteuid() == 0 and not os.path.exists("/usr/bin/setpriv"),
+                     "setpriv is missing to become a user without rights")
+    def test_packages_are_named_in_one_message_without_root_or_sudo(self):
+        self.tool("apt-get", "echo called >&2")
+        script = (f"source {self.lib}; need_packages one:no-such-command two:/no/such/file")
+        command = [self.bin / "bash", "-c", script, "harness/x"]
+        if os.geteuid() == 0:
+            self.dir.chmod(0o777)
+            command = ["/usr/bin/setpriv", "--reuid", "65534", "--clear-groups", *command]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True,
+            env={"PATH": str(self.bin), "HOME": str(self.dir),
+                 "ZCRX_BUILD": str(self.dir / "build"), "ZCRX_CACHE": str(self.dir / "cache")})
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("apt-get install one two", done.stderr)
+        self.assertNotIn("called", done.stderr)
+
+    def test_nothing_is_said_where_nothing_is_missing(self):
+        self.assertEqual(self.run_lib("need_packages bash:bash"), (0, "", ""))
+
+    def test_a_step_says_what_it_does_and_how_long_it_took(self):
+        status, out, err = self.run_lib(
+            "step 'counting sheep' $logs/x.log bash -c 'echo one; echo two >&2'")
+        self.assertEqual((status, out), (0, ""))
+        self.assertRegex(err, r"^  counting sheep \.\.\.\n  counting sheep: \d+ s\n$")
+        self.assertEqual((self.dir / "build/logs/x.log").read_text(), "one\ntwo\n")
+
+    def test_a_failed_step_ends_with_its_last_lines_and_the_log(self):
+        status, _, err = self.run_lib(
+            "step 'counting sheep' $logs/x.log bash -c 'echo lost one; exit 7'; echo went on >&2")
+        self.assertEqual(status, 7)
+        self.assertIn("  | lost one\n", err)
+        self.assertIn(str(self.dir / "build/logs/x.log"), err)
+        self.assertNotIn("went on", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
