@@ -10,10 +10,10 @@
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 15 minutes)
+run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 11 minutes)
 	@harness/run
 
-test: ## the tests (cold half an hour); PARTS="host series guest demo" for some of them
+test: ## the tests (cold 17 minutes); PARTS="host series guest demo" for some of them
 	@harness/test $(PARTS)
 
 test-all: ## the same, KUnit, and the selftests on a kernel with KASAN, lockdep, kmemleak

@@ -8,6 +8,11 @@ import unittest
 from guest_test import PATIENCE, GuestTest
 
 
+def as_from_a_terminal():
+    """What runs in a shell's background ignores interrupts, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Ends(GuestTest):
     """Runs that do not end by the command's own end."""
 
@@ -35,7 +40,8 @@ class Ends(GuestTest):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number), \
                  self.start("--", "sh", "-c", "echo begun; sleep 1000",
-                            start_new_session=True) as process:
+                            start_new_session=True,
+                            preexec_fn=as_from_a_terminal) as process:
                 self.assertEqual(process.stdout.readline(), b"begun\n")
                 # A terminal's Ctrl-C goes to all of its processes.
                 if number == signal.SIGINT:
