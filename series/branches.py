@@ -5,7 +5,7 @@ import re
 
 import commits
 import mailpatch
-from repository import OVERLAY, Refused, git
+from repository import OVERLAY, Refused, git, say
 
 REGULAR = ("100644", "100755")
 UNFINISHED = ("fixup! ", "squash! ", "amend! ")
@@ -32,6 +32,8 @@ class Branches:
                 self.series[name].append(self.read(name, number, commit))
                 self.ids.append(commit)
             lower, below = upper, name
+        for name in stack[1:]:
+            self.straighten(name)
 
     def between(self, lower, below, upper, name):
         """the commits of one series"""
@@ -130,6 +132,19 @@ class Branches:
                    "--", *changes, cwd=self.tree)
         # In a hunk each line begins with a blank, a sign or a backslash.
         return re.sub(r"^index .*\n", "", text, flags=re.MULTILINE)
+
+    def straighten(self, name):
+        """give a series the line numbers that it has straight on the base: its
+        patches are posted like that, and do not change with those below"""
+        patches = [patch for _, patch in self.series[name]]
+        try:
+            ids = commits.make(self.tree, self.base, patches, self.overlay)
+        except Refused as refusal:
+            say(f"  {name} needs what is below it, and cannot be exported "
+                f"like that:\n{refusal}")
+            return
+        for commit, patch in zip(ids, patches):
+            patch.diff = self.diff(commit, patch.changes)
 
     def patches(self):
         return [patch for held in self.series.values() for _, patch in held]

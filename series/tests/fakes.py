@@ -95,3 +95,21 @@ def series_files():
         "include/uapi/linux/new.h": "#define NEW 1\n",
         "tools/net/run.sh": "#!/bin/sh\n",
     }
+
+
+# A second series, which shares a file with the first and needs nothing of it.
+DRIVER = "series/two/0001-net-add-a-driver.patch"
+CORE = "series/two/0002-net-change-the-core.patch"
+
+
+def second_series_files():
+    """{path: content} that the second series adds to the repository"""
+    return {
+        "series/order": "one\ntwo # after one\n",
+        "series/two/0000-cover-letter": "The second\n\nWhat else it is for.\n",
+        DRIVER: mail("net: add a driver", ["drivers/net/two.c"],
+                     hunks("README", ["Read me\n"], ["Read me\n", "and two\n"])),
+        CORE: mail("net: change the core", [],
+                   hunks("net/core.c", ONE, edited(ONE, 50, "of two"))),
+        "drivers/net/two.c": "int two;\n",
+    }

@@ -130,26 +130,6 @@ class Assemble(World):
         self.assertFalse(self.linux.exists())
         self.assemble()
 
-    def test_several_series_are_stacked_in_order(self):
-        self.add_second_series()
-        self.assemble()
-        self.assertEqual(
-            self.git("log", "--format=%s", "one..two", cwd=self.linux), "net: two")
-        self.assertEqual(self.git("rev-parse", "two~1", cwd=self.linux),
-                         self.git("rev-parse", "one", cwd=self.linux))
-        self.assertTrue((self.linux / "net/two.c").exists())
-
-    def test_named_series_alone(self):
-        self.add_second_series()
-        self.assemble("two")
-        self.assertEqual(len(self.commits()), 1)
-        self.assertFalse((self.linux / "io_uring/new.c").exists())
-
-    def add_second_series(self):
-        self.write("series/order", "one\ntwo\n")
-        self.write("series/two/0001-net-two.patch", mail("net: two", ["net/two.c"]))
-        self.write("net/two.c", "int two;\n")
-
     def test_force_throws_work_in_the_tree_away(self):
         self.assemble()
         tip = self.git("rev-parse", "one", cwd=self.linux)

@@ -136,22 +136,6 @@ class Refresh(World):
         self.refresh()
         self.assertEqual(self.repository_changes(), "")
 
-    def test_stacked_series_each_get_their_own_commits(self):
-        self.write("series/order", "one\ntwo\n")
-        self.write("series/two/0001-net-two.patch", mail("net: two", ["net/two.c"]))
-        self.write("net/two.c", "int two;\n")
-        self.commit_all()
-        self.succeeds("series/assemble")
-        self.change("io_uring/new.c", "int", "long")
-        self.autosquash("one~2")
-        self.change("net/two.c", "int", "long")
-        self.git("commit", "-q", "-a", "--amend", "--no-edit", cwd=self.linux)
-        self.refresh()
-        self.assertEqual(self.read("io_uring/new.c"), "long new;\n")
-        self.assertEqual(self.read("net/two.c"), "long two;\n")
-        self.assertEqual(set(self.repository_changes().split()[1::2]),
-                         {"io_uring/new.c", "net/two.c"})
-
     def test_force_overwrites_edits_of_the_repository(self):
         self.edit("io_uring/new.c", "int", "short")
         self.change("io_uring/new.c", "int", "long")

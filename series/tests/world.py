@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
-from fakes import kernel, make_tarball, series_files
+from fakes import kernel, make_tarball, second_series_files, series_files
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ("harness/base", "harness/fetch-tarball", "harness/lib.sh",
@@ -91,6 +91,11 @@ class World(unittest.TestCase):
         path.write_text(content)
         if content.startswith("#!"):
             path.chmod(0o755)
+
+    def add_second_series(self):
+        for name, content in second_series_files().items():
+            self.write(name, content)
+        self.commit_all(message="two")
 
     def edit(self, name, old, new, where=None):
         path = (where or self.repo) / name
