@@ -14,23 +14,9 @@
  */
 #define RETRY_SECONDS	0.01
 
-/*
- * The submission queue is submitted once a turn; when it is full before that,
- * submit what is there.
- */
-static struct io_uring_sqe *get_sqe(struct conns *c)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&c->z->ring);
-
-	if (sqe)
-		return sqe;
-	io_uring_submit(&c->z->ring);
-	return io_uring_get_sqe(&c->z->ring);
-}
-
 static int start_accept(struct conns *c)
 {
-	struct io_uring_sqe *sqe = get_sqe(c);
+	struct io_uring_sqe *sqe = zcrx_get_sqe(c->z);
 
 	if (!sqe)
 		return -EBUSY;
@@ -42,7 +28,7 @@ static int start_accept(struct conns *c)
 /* One request receives until the stream ends; liburing has no helper for it. */
 static int start_recv(struct conns *c, struct conn *conn)
 {
-	struct io_uring_sqe *sqe = get_sqe(c);
+	struct io_uring_sqe *sqe = zcrx_get_sqe(c->z);
 
 	if (!sqe)
 		return -EBUSY;

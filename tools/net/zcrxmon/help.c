@@ -40,6 +40,8 @@ static const char help[] =
 "                            notified, then give all back, arm, and go on\n"
 "          none              demonstration: never; receiving stops when the area\n"
 "                            is used up\n"
+"    Signal USR1: do as an application that is stuck, give nothing back until\n"
+"    NO_BUFFERS is notified, then go on as before\n"
 "\n"
 "  When to end (else by SIGINT or SIGTERM)\n"
 "    -d, --duration SEC      after this time\n"

@@ -21,23 +21,42 @@
 /* How long to sleep when something small is to be done soon */
 #define PACE_SECONDS	0.01
 
-/* Signals come as a completion like everything else. Returns the signalfd. */
-static int watch_signals(struct io_uring *ring)
+/* Signals come as a completion like everything else. */
+static void watch_signals(struct monitor *m)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	struct io_uring_sqe *sqe = zcrx_get_sqe(&m->z);
+
+	io_uring_prep_poll_add(sqe, m->sigfd, POLLIN);
+	io_uring_sqe_set_data64(sqe, UD_SIGNAL);
+}
+
+static int open_signals(struct monitor *m)
+{
 	sigset_t set;
-	int fd;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	fd = signalfd(-1, &set, SFD_CLOEXEC);
-	if (fd < 0)
-		return fd;
+	sigaddset(&set, SIGUSR1);
+	m->sigfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (m->sigfd < 0)
+		return m->sigfd;
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	io_uring_prep_poll_add(sqe, fd, POLLIN);
-	io_uring_sqe_set_data64(sqe, UD_SIGNAL);
-	return fd;
+	watch_signals(m);
+	return 0;
+}
+
+static void handle_signals(struct monitor *m)
+{
+	struct signalfd_siginfo info;
+
+	while (read(m->sigfd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGUSR1)
+			m->refill.stalled = true;
+		else
+			m->stop = true;
+	}
+	watch_signals(m);
 }
 
 static double monotonic(void)
@@ -77,7 +96,7 @@ static int handle_cqe(struct monitor *m, const struct io_uring_cqe *cqe)
 		notif_cqe(&m->notif, cqe);
 		return 0;
 	case UD_SIGNAL:
-		m->stop = true;
+		handle_signals(m);
 		return 0;
 	default:
 		ret = conns_received(&m->conns, cqe, m->now, &closed);
@@ -173,7 +192,7 @@ static int monitor(struct monitor *m)
 
 static int run(struct monitor *m)
 {
-	int sigfd, status = EXIT_FAILED;
+	int status = EXIT_FAILED;
 
 	if (zcrx_open(&m->z, &m->o, &m->probe))
 		return EXIT_FAILED;
@@ -186,15 +205,14 @@ static int run(struct monitor *m)
 	m->conns.z = &m->z;
 	m->conns.refill = &m->refill;
 	m->conns.checksum = m->o.checksum;
-	sigfd = watch_signals(&m->z.ring);
-	if (sigfd < 0) {
+	if (open_signals(m)) {
 		zcrxmon_err("signalfd: %s", strerror(errno));
 		goto free_refill;
 	}
 	if (!conns_listen(&m->conns, &m->o))
 		status = monitor(m);
 	conns_close(&m->conns);
-	close(sigfd);
+	close(m->sigfd);
 free_refill:
 	refill_free(&m->refill);
 close_zcrx:

@@ -18,6 +18,7 @@ struct monitor {
 	struct notif	notif;
 	struct conns	conns;
 	double		now;	/* seconds since the start */
+	int		sigfd;
 	bool		stop;	/* a signal asked for the end */
 };
 

@@ -116,6 +116,8 @@ int refill_turn(struct refill *r, double now)
 {
 	unsigned int nr = r->tail - r->head;
 
+	if (r->stalled)
+		return 0;
 	switch (r->mode) {
 	case REFILL_ALL:
 		return give_back(r, nr);
@@ -137,6 +139,7 @@ int refill_urgent(struct refill *r)
 {
 	int ret = 0;
 
+	r->stalled = false;
 	if (r->mode == REFILL_ALL || r->mode == REFILL_HOLD)
 		ret = give_back(r, r->tail - r->head);
 	/*

@@ -32,6 +32,7 @@ struct refill {
 	unsigned int		*users;		/* pieces a buffer */
 	unsigned int		held;		/* buffers with users */
 	unsigned long long	given;		/* pieces given back, ever */
+	bool			stalled;	/* until NO_BUFFERS, see --help */
 };
 
 int refill_init(struct refill *r, struct zcrx *z, const struct options *o);

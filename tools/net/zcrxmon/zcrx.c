@@ -179,6 +179,16 @@ void zcrx_close(struct zcrx *z)
 		munmap(z->area, z->area_size);
 }
 
+struct io_uring_sqe *zcrx_get_sqe(struct zcrx *z)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&z->ring);
+
+	if (sqe)
+		return sqe;
+	io_uring_submit(&z->ring);
+	return io_uring_get_sqe(&z->ring);
+}
+
 int zcrx_flush(struct zcrx *z)
 {
 	struct zcrx_ctrl ctrl = {

@@ -46,6 +46,12 @@ int zcrx_open(struct zcrx *z, const struct options *o, const struct probe *p);
 void zcrx_close(struct zcrx *z);
 
 /*
+ * The submission queue is submitted once a turn; when it is full before that,
+ * submit what is there.
+ */
+struct io_uring_sqe *zcrx_get_sqe(struct zcrx *z);
+
+/*
  * Have the kernel take the entries of the refill queue now. With a device, its
  * page pool does that when it wants buffers; copies take theirs from a list of
  * free ones and never look at the queue.
