@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ethtool operations of receive side scaling: hash key, indirection table
+ * and RSS contexts. What a packet does with them is in steer.c.
+ *
+ * As in some NICs there is one key for all contexts, and no choice of header
+ * fields or hash function.
+ */
+
+#include <linux/ethtool.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/string.h>
+
+#include "netdevsim.h"
+#include "steer.h"
+
+/**
+ * nsim_rss_update_default() - adapt the default table to the number of queues
+ * @ns: device; nothing happens if it has no tables or user space has set the
+ *	indirection table
+ *
+ * This writes the table in use. Each entry is good by itself, and this way
+ * there is no memory to run out of after the number of queues has changed.
+ *
+ * Context: Process context with RTNL held.
+ */
+void nsim_rss_update_default(struct netdevsim *ns)
+{
+	struct nsim_steer *steer = rtnl_dereference(ns->steer);
+	u32 queues = ns->netdev->real_num_rx_queues;
+	unsigned int i;
+
+	if (!steer || netif_is_rxfh_configured(ns->netdev))
+		return;
+
+	for (i = 0; i < NSIM_RSS_INDIR_SIZE; i++)
+		WRITE_ONCE(steer->indir[0][i],
+			   ethtool_rxfh_indir_default(i, queues));
+}
+
+u32 nsim_get_rx_ring_count(struct net_device *dev)
+{
+	return dev->real_num_rx_queues;
+}
+
+u32 nsim_get_rxfh_key_size(struct net_device *dev)
+{
+	struct netdevsim *ns = netdev_priv(dev);
+
+	return rcu_access_pointer(ns->steer) ? NSIM_RSS_KEY_SIZE : 0;
+}
+
+u32 nsim_get_rxfh_indir_size(struct net_device *dev)
+{
+	struct netdevsim *ns = netdev_priv(dev);
+
+	return rcu_access_pointer(ns->steer) ? NSIM_RSS_INDIR_SIZE : 0;
+}
+
+int nsim_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *rxfh)
+{
+	struct netdevsim *ns = netdev_priv(dev);
+	const struct nsim_steer *steer;
+	unsigned int i;
+
+	steer = rtnl_dereference(ns->steer);
+	if (!steer)
+		return -EOPNOTSUPP;
+
+	rxfh->hfunc = ETH_RSS_HASH_TOP;
+	if (rxfh->key)
+		memcpy(rxfh->key, steer->key, sizeof(steer->key));
+	if (rxfh->indir)
+		for (i = 0; i < NSIM_RSS_INDIR_SIZE; i++)
+			rxfh->indir[i] = steer->indir[0][i];
+
+	return 0;
+}
+
+/* Change what is given of one context, 0 is the device's own */
+static int nsim_rss_write(struct net_device *dev, u32 ctx, u8 hfunc,
+			  const u8 *key, const u32 *indir)
+{
+	struct netdevsim *ns = netdev_priv(dev);
+	struct nsim_steer *steer;
+	unsigned int i;
+
+	if (!rcu_access_pointer(ns->steer))
+		return -EOPNOTSUPP;
+	if (hfunc != ETH_RSS_HASH_NO_CHANGE && hfunc != ETH_RSS_HASH_TOP)
+		return -EOPNOTSUPP;
+
+	steer = nsim_steer_copy(ns);
+	if (!steer)
+		return -ENOMEM;
+
+	if (key)
+		memcpy(steer->key, key, sizeof(steer->key));
+	if (indir)
+		for (i = 0; i < NSIM_RSS_INDIR_SIZE; i++)
+			steer->indir[ctx][i] = indir[i];
+	nsim_steer_publish(ns, steer);
+
+	return 0;
+}
+
+int nsim_set_rxfh(struct net_device *dev, struct ethtool_rxfh_param *rxfh,
+		  struct netlink_ext_ack *extack)
+{
+	return nsim_rss_write(dev, 0, rxfh->hfunc, rxfh->key, rxfh->indir);
+}
+
+int nsim_get_rxfh_fields(struct net_device *dev,
+			 struct ethtool_rxfh_fields *fields)
+{
+	struct netdevsim *ns = netdev_priv(dev);
+
+	if (!rcu_access_pointer(ns->steer))
+		return -EOPNOTSUPP;
+
+	switch (fields->flow_type) {
+	case TCP_V4_FLOW:
+	case UDP_V4_FLOW:
+	case TCP_V6_FLOW:
+	case UDP_V6_FLOW:
+		fields->data = RXH_IP_SRC | RXH_IP_DST |
+			       RXH_L4_B_0_1 | RXH_L4_B_2_3;
+		return 0;
+	case IPV4_FLOW:
+	case IPV6_FLOW:
+		fields->data = RXH_IP_SRC | RXH_IP_DST;
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+int nsim_create_rxfh_context(struct net_device *dev,
+			     struct ethtool_rxfh_context *ctx,
+			     const struct ethtool_rxfh_param *rxfh,
+			     struct netlink_ext_ack *extack)
+{
+	u32 queues = dev->real_num_rx_queues;
+	u32 *indir = rxfh->indir;
+	unsigned int i;
+
+	/* Without tables the context has no room for one */
+	if (!nsim_get_rxfh_indir_size(dev))
+		return -EOPNOTSUPP;
+
+	if (!indir) {
+		indir = ethtool_rxfh_context_indir(ctx);
+		for (i = 0; i < NSIM_RSS_INDIR_SIZE; i++)
+			indir[i] = ethtool_rxfh_indir_default(i, queues);
+	}
+	ctx->hfunc = ETH_RSS_HASH_TOP;
+
+	return nsim_rss_write(dev, rxfh->rss_context, rxfh->hfunc, NULL, indir);
+}
+
+int nsim_modify_rxfh_context(struct net_device *dev,
+			     struct ethtool_rxfh_context *ctx,
+			     const struct ethtool_rxfh_param *rxfh,
+			     struct netlink_ext_ack *extack)
+{
+	return nsim_rss_write(dev, rxfh->rss_context, rxfh->hfunc, NULL,
+			      rxfh->indir);
+}
+
+int nsim_remove_rxfh_context(struct net_device *dev,
+			     struct ethtool_rxfh_context *ctx, u32 rss_context,
+			     struct netlink_ext_ack *extack)
+{
+	/* The core has seen to it that no rule refers to it, and whoever
+	 * creates it again writes the table.
+	 */
+	return 0;
+}

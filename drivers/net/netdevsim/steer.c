@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Receive steering: which RX queue a packet is put on.
+ *
+ * This imitates a NIC that has ntuple filters, then RSS: a rule by TCP
+ * destination port names a queue or an RSS context, all other packets are
+ * hashed, and the hash picks an entry of an indirection table. The hash is
+ * Toeplitz over the addresses and, for TCP and UDP, the ports. What isn't IP
+ * hashes to zero.
+ *
+ * Unlike a NIC it lets the sender choose until it's asked to do otherwise:
+ * without a matching rule and as long as the indirection table is the default
+ * one, the index of the TX queue stays the index of the RX queue. Tests can
+ * thus address a queue with mqprio, or skbedit on the peer. It also sees GSO
+ * packets whole, never looks into tunnels, and costs CPU time of the sender.
+ */
+
+#include <linux/ethtool.h>
+#include <linux/if_ether.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <linux/unaligned.h>
+#include <net/flow_dissector.h>
+
+#include "netdevsim.h"
+#include "steer.h"
+
+/* Addresses and ports, as they are on the wire */
+#define NSIM_HASH_INPUT_MAX	(2 * sizeof(struct in6_addr) + sizeof(__be32))
+
+/* Each bit of the input takes four bytes of the key from its own position on */
+static_assert(NSIM_HASH_INPUT_MAX + sizeof(u32) <= NSIM_RSS_KEY_SIZE);
+
+/**
+ * nsim_steer_copy() - begin a change of the steering tables
+ * @ns: device, with tables
+ *
+ * Context: Process context with RTNL held.
+ * Return: A copy to change and then publish or kfree(), NULL without memory.
+ */
+struct nsim_steer *nsim_steer_copy(struct netdevsim *ns)
+{
+	return kmemdup(rtnl_dereference(ns->steer), sizeof(struct nsim_steer),
+		       GFP_KERNEL_ACCOUNT);
+}
+
+/**
+ * nsim_steer_publish() - have packets looked up in changed steering tables
+ * @ns: device, with tables
+ * @steer: what nsim_steer_copy() returned; the device owns it now
+ *
+ * Packets that are being looked up may still be put on a queue by the
+ * previous tables.
+ *
+ * Context: Process context with RTNL held since the copy was made.
+ */
+void nsim_steer_publish(struct netdevsim *ns, struct nsim_steer *steer)
+{
+	steer = rcu_replace_pointer(ns->steer, steer, lockdep_rtnl_is_held());
+	kfree_rcu(steer, rcu);
+}
+
+static bool nsim_flow_dissect(const struct net_device *dev,
+			      const struct sk_buff *skb,
+			      struct flow_keys *keys)
+{
+	const struct ethhdr *eth = (const struct ethhdr *)skb->data;
+
+	memset(keys, 0, sizeof(*keys));
+	if (skb_headlen(skb) < ETH_HLEN)
+		return false;
+
+	/* From the Ethernet header on: VLAN tags are part of the data here and
+	 * the network header of the skb can be anywhere.
+	 */
+	return __skb_flow_dissect(dev_net_rcu(dev), skb, &flow_keys_dissector,
+				  keys, skb->data, eth->h_proto, ETH_HLEN,
+				  skb_headlen(skb),
+				  FLOW_DISSECTOR_F_STOP_AT_ENCAP);
+}
+
+static bool nsim_flow_has_ports(const struct flow_keys *keys)
+{
+	return !(keys->control.flags & FLOW_DIS_IS_FRAGMENT) &&
+	       (keys->basic.ip_proto == IPPROTO_TCP ||
+		keys->basic.ip_proto == IPPROTO_UDP);
+}
+
+static const struct nsim_rule *
+nsim_rule_match(const struct nsim_steer *steer, const struct flow_keys *keys)
+{
+	unsigned int loc;
+
+	if (keys->basic.ip_proto != IPPROTO_TCP || !nsim_flow_has_ports(keys))
+		return NULL;
+
+	for_each_set_bit(loc, steer->used, NSIM_RULES_MAX) {
+		const struct nsim_rule *rule = &steer->rules[loc];
+
+		if (rule->n_proto == keys->basic.n_proto &&
+		    rule->port == keys->ports.dst)
+			return rule;
+	}
+
+	return NULL;
+}
+
+static u32 nsim_toeplitz(const u8 *key, const u8 *input, size_t len)
+{
+	u32 window = get_unaligned_be32(key);
+	u32 hash = 0;
+	size_t i;
+	int bit;
+
+	for (i = 0; i < len; i++) {
+		for (bit = 7; bit >= 0; bit--) {
+			if (input[i] & BIT(bit))
+				hash ^= window;
+			window <<= 1;
+			window |= (key[i + sizeof(u32)] >> bit) & 1;
+		}
+	}
+
+	return hash;
+}
+
+static u32 nsim_flow_hash(const struct nsim_steer *steer,
+			  const struct flow_keys *keys,
+			  enum pkt_hash_types *type)
+{
+	u8 input[NSIM_HASH_INPUT_MAX];
+	size_t len;
+
+	switch (keys->control.addr_type) {
+	case FLOW_DISSECTOR_KEY_IPV4_ADDRS:
+		len = sizeof(keys->addrs.v4addrs);
+		break;
+	case FLOW_DISSECTOR_KEY_IPV6_ADDRS:
+		len = sizeof(keys->addrs.v6addrs);
+		break;
+	default:
+		*type = PKT_HASH_TYPE_NONE;
+		return 0;
+	}
+	memcpy(input, &keys->addrs, len);
+	*type = PKT_HASH_TYPE_L3;
+
+	if (nsim_flow_has_ports(keys)) {
+		memcpy(input + len, &keys->ports.ports,
+		       sizeof(keys->ports.ports));
+		len += sizeof(keys->ports.ports);
+		*type = PKT_HASH_TYPE_L4;
+	}
+
+	return nsim_toeplitz(steer->key, input, len);
+}
+
+/**
+ * nsim_steer_rxq() - choose the RX queue of a packet
+ * @ns: receiving device
+ * @skb: the packet as it's sent, data at the Ethernet header; gets the hash
+ *	 if receive hashing (NETIF_F_RXHASH) is on
+ *
+ * Context: Any, under rcu_read_lock().
+ * Return: Index of one of the real RX queues, or -ENOENT if the receiving
+ *	   device has nothing to say about it and the sender chooses.
+ */
+int nsim_steer_rxq(struct netdevsim *ns, struct sk_buff *skb)
+{
+	const struct net_device *dev = ns->netdev;
+	const struct nsim_steer *steer;
+	const struct nsim_rule *rule;
+	enum pkt_hash_types type;
+	struct flow_keys keys;
+	unsigned int rxq;
+	bool rss, report;
+	u32 hash, ctx;
+
+	steer = rcu_dereference(ns->steer);
+	if (!steer)
+		return -ENOENT;
+
+	rss = READ_ONCE(dev->ethtool->rss_indir_user_size);
+	report = READ_ONCE(dev->features) & NETIF_F_RXHASH;
+	if (!rss && !report && bitmap_empty(steer->used, NSIM_RULES_MAX))
+		return -ENOENT;
+
+	if (!nsim_flow_dissect(dev, skb, &keys))
+		memset(&keys, 0, sizeof(keys));
+
+	hash = nsim_flow_hash(steer, &keys, &type);
+	if (report)
+		skb_set_hash(skb, hash, type);
+
+	rule = nsim_rule_match(steer, &keys);
+	if (!rule && !rss)
+		return -ENOENT;
+
+	if (rule && !rule->is_ctx) {
+		rxq = rule->dest;
+	} else {
+		ctx = rule ? rule->dest : 0;
+		rxq = READ_ONCE(steer->indir[ctx][hash % NSIM_RSS_INDIR_SIZE]);
+	}
+
+	/* A change of the number of channels may be under way */
+	return rxq < READ_ONCE(dev->real_num_rx_queues) ? rxq : -ENOENT;
+}
+
+/**
+ * nsim_steer_init() - give a device its steering tables
+ * @ns: device that isn't registered yet
+ *
+ * Devices for which this isn't called refuse the ethtool operations, and
+ * their senders choose the RX queue.
+ *
+ * Context: Process context with RTNL held.
+ * Return: 0 or -ENOMEM.
+ */
+int nsim_steer_init(struct netdevsim *ns)
+{
+	struct nsim_steer *steer;
+
+	steer = kzalloc_obj(*steer, GFP_KERNEL_ACCOUNT);
+	if (!steer)
+		return -ENOMEM;
+
+	netdev_rss_key_fill(steer->key, sizeof(steer->key));
+	rcu_assign_pointer(ns->steer, steer);
+	nsim_rss_update_default(ns);
+
+	ns->netdev->hw_features |= NETIF_F_RXHASH;
+
+	return 0;
+}
+
+/**
+ * nsim_steer_uninit() - free the steering tables
+ * @ns: device that nobody can send to any more
+ *
+ * Context: Process context with RTNL held.
+ */
+void nsim_steer_uninit(struct netdevsim *ns)
+{
+	kfree(rcu_replace_pointer(ns->steer, NULL, lockdep_rtnl_is_held()));
+}
