@@ -9,26 +9,79 @@ import json
 import pathlib
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
+import unittest.mock
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 ZCRXMON = TOP / "tools/net/zcrxmon"
 
 
-def load_demo():
-    loader = importlib.machinery.SourceFileLoader("demo_guest", str(TOP / "harness/demo-guest"))
+def load_demo(name):
+    loader = importlib.machinery.SourceFileLoader("demo_guest", str(TOP / "harness" / name))
     spec = importlib.util.spec_from_loader("demo_guest", loader)
     module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
+    with unittest.mock.patch.object(sys, "path", [str(TOP / "harness"), *sys.path]):
+        loader.exec_module(module)
     return module
+
+
+class JudgementNIC(unittest.TestCase):
+    """Three connections, of which the last was copied; each figure that is wrong is found."""
+
+    def setUp(self):
+        self.demo = load_demo("demo-nic-guest")
+        self.args = argparse.Namespace(bytes=(200, 100, 50))
+        self.sent = [{"sent": count, "checksum": hex(count)} for count in self.args.bytes]
+        self.got = {"received": 350, "copy_bytes": 50, "zero_copy": 300, "checksum": hex(350),
+                    "notified": {"NO_BUFFERS": 2, "COPY": 3},
+                    "armed": {"NO_BUFFERS": 2, "COPY": 3}}
+
+    def passes(self, got, sent, status=0, no_buffers=(1, 2)):
+        return all(holds for holds, _ in
+                   self.demo.judge(self.args, status, got, sent, no_buffers))
+
+    def test_all_that_agrees_passes(self):
+        self.assertTrue(self.passes(self.got, self.sent))
+
+    def test_checksums_are_added_modulo_2_to_the_64th(self):
+        sent = [{**one, "checksum": hex((1 << 64) - 1)} for one in self.sent]
+        self.assertTrue(self.passes({**self.got, "checksum": hex((1 << 64) - 3)}, sent))
+
+    def test_each_figure_that_disagrees_fails(self):
+        for name, value in (("received", 349), ("copy_bytes", 51), ("zero_copy", 299),
+                            ("checksum", "0x2")):
+            with self.subTest(name):
+                self.assertFalse(self.passes({**self.got, name: value}, self.sent))
+
+    def test_no_buffers_has_to_come_while_the_application_is_stuck_and_not_before(self):
+        self.assertFalse(self.passes(self.got, self.sent, no_buffers=(2,)))
+        self.assertFalse(self.passes(self.got, self.sent, no_buffers=(0, 1)))
+
+    def test_no_copy_fails(self):
+        got = {**self.got, "notified": {"NO_BUFFERS": 2, "COPY": 0},
+               "armed": {"NO_BUFFERS": 2, "COPY": 0}}
+        self.assertFalse(self.passes(got, self.sent))
+
+    def test_an_arm_that_is_missing_fails(self):
+        for name in ("NO_BUFFERS", "COPY"):
+            with self.subTest(name):
+                got = copy.deepcopy(self.got)
+                got["armed"][name] = 1
+                self.assertFalse(self.passes(got, self.sent))
+
+    def test_a_sender_or_receiver_that_failed_fails(self):
+        self.assertFalse(self.passes(self.got, [*self.sent[:2], None]))
+        self.assertFalse(self.passes(None, self.sent))
+        self.assertFalse(self.passes(self.got, self.sent, status=1))
 
 
 class Judgement(unittest.TestCase):
     """Ten areas of data were sent; each thing that can be wrong is found."""
 
     def setUp(self):
-        self.demo = load_demo()
+        self.demo = load_demo("demo-guest")
         self.args = argparse.Namespace(bytes=1000, area=100)
         self.sent = {"sent": 1000, "checksum": "0x1"}
         self.got = {"received": 1000, "copy_bytes": 1000, "zero_copy": 0, "checksum": "0x1",

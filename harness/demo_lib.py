@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the demonstrations share: sending, waiting for the receiver, the verdict."""
+
+import json
+import os
+import subprocess
+
+TOOLS = os.path.dirname(os.path.abspath(__file__))
+MIB = 1 << 20
+PORT = 8000
+
+
+def size(text):
+    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+    return int(text[:-1]) * units[text[-1]] if text[-1] in units else int(text)
+
+
+def send(host, port, count, seed, before=()):
+    """What zcrxsend says that it sent, None if it failed."""
+    sender = subprocess.run([*before, f"{TOOLS}/zcrxsend", "--host", host, "--port", str(port),
+                             "--bytes", str(count), "--seed", str(seed), "--json"],
+                            stdout=subprocess.PIPE, text=True, check=False)
+    return json.loads(sender.stdout) if sender.returncode == 0 else None
+
+
+def read_report(path):
+    """zcrxmon's report, None if it left none."""
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="ascii") as f:
+        return json.load(f)
+
+
+def wait_for_listener(receiver):
+    """zcrxsend tries until somebody listens; others do not."""
+    listening = f":{PORT:04X} "
+    while receiver.poll() is None:
+        for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+            if os.path.exists(table):
+                with open(table, encoding="ascii") as f:
+                    if any(listening in line and " 0A " in line for line in f):
+                        return
+
+
+def verdict(findings):
+    """Prints what holds and what does not; returns the exit status."""
+    passed = True
+    print()
+    for holds, sentence in findings:
+        passed = passed and holds
+        print(f"  {'ok  ' if holds else 'NOT '} {sentence}")
+    print("PASS" if passed else "FAIL", flush=True)
+    return 0 if passed else 1
