@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A receiver on io_uring zero-copy receive that a script drives: it reads
+ * commands from its standard input and writes events to its standard output,
+ * one a line, the events as JSON.
+ *
+ * commands
+ *	hold		keep the buffers that arrive from now on
+ *	give [N]	give N (or all) of the kept buffers back
+ *	refill		give all back, and those that arrive from now on, too
+ *	flush		ZCRX_CTRL_FLUSH_RQ
+ *	arm MASK	ZCRX_CTRL_ARM_NOTIFICATION
+ *	recv CONN	receive again on a connection whose receive has ended
+ *	stats		show the state
+ *	exit		close the ring, then the rest, and end
+ *
+ * events
+ *	ready		registered and listening, "ports" says where
+ *	failed		could not start, "what" and "errno" say why
+ *	accept		a connection, receiving
+ *	notif		a notification; "slept" if we slept for it, "alone" if
+ *			nothing else was there when we woke up
+ *	end		a receive has ended, "res" says why
+ *	corrupt		the data are not what was sent, or not where they may be
+ *	reply		a command was carried out, "ret" is its result
+ *	stats		the state, in reply to that command
+ *
+ * The main loop always sleeps in io_uring_enter() until one completion is
+ * there, without a timeout. The commands arrive as completions, too.
+ *
+ * What a connection sends depends on the position in its stream and on the port
+ * of the sender, so that nothing that is lost, doubled or mixed up looks
+ * right. Buffers are checked when they arrive and once more when they are given
+ * back: nobody else may have written to them in between.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "zcrx_rx.h"
+
+#define MAX_LISTENERS	4
+#define MAX_CONNS	16
+
+/* A prime, so that pages, buffers and segments begin at different places. */
+#define PATTERN_PERIOD	65521
+#define PATTERN_STRIDE	4099	/* between the streams of two ports */
+
+/* The upper half of user_data; the lower half is an index. */
+enum what {
+	W_STDIN = 1,
+	W_ACCEPT,
+	W_RECV,
+};
+
+struct conn {
+	int			fd;
+	unsigned int		seed;
+	unsigned long long	bytes;
+	bool			corrupt;
+};
+
+/* A piece of a buffer that we have. */
+struct piece {
+	__u64			off;
+	__u32			len;
+	unsigned int		conn;
+	unsigned long long	pos;
+};
+
+static struct ifq q;
+static bool auto_refill;
+static bool flush_always;
+
+static int listen_fds[MAX_LISTENERS];
+static struct conn conns[MAX_CONNS];
+static unsigned int nr_conns;
+
+static struct piece *pieces;
+static unsigned int nr_pieces, max_pieces;
+
+static unsigned int nr_notifs, nr_corrupt;
+static unsigned long long nr_cqes, nr_given;
+
+static char input[4096];
+static size_t input_len;
+static bool stop;
+
+/* Longer than the period, so that a chunk of a period is in one piece. */
+static unsigned char pattern[2 * PATTERN_PERIOD];
+
+static void make_pattern(void)
+{
+	unsigned int x = 1;
+	size_t i;
+
+	for (i = 0; i < PATTERN_PERIOD; i++) {
+		x = x * 1103515245 + 12345;
+		pattern[i] = x >> 16;
+		pattern[i + PATTERN_PERIOD] = pattern[i];
+	}
+}
+
+static bool is_expected(const unsigned char *data, size_t len,
+			unsigned int seed, unsigned long long pos)
+{
+	pos += (unsigned long long)seed * PATTERN_STRIDE;
+	while (len) {
+		size_t n = len < PATTERN_PERIOD ? len : PATTERN_PERIOD;
+
+		if (memcmp(data, pattern + pos % PATTERN_PERIOD, n))
+			return false;
+		data += n;
+		pos += n;
+		len -= n;
+	}
+	return true;
+}
+
+static void fail(const char *what, int error)
+{
+	printf("{\"ev\": \"failed\", \"what\": \"%s\", \"errno\": %d}\n",
+	       what, -error);
+	exit(1);
+}
+
+static struct io_uring_sqe *get_sqe(void)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&q.ring);
+
+	if (!sqe)
+		fail("submission queue", -ENOSPC);
+	return sqe;
+}
+
+static void tag(struct io_uring_sqe *sqe, enum what what, unsigned int index)
+{
+	io_uring_sqe_set_data64(sqe, (__u64)what << 32 | index);
+}
+
+static void read_stdin(void)
+{
+	struct io_uring_sqe *sqe = get_sqe();
+
+	io_uring_prep_read(sqe, STDIN_FILENO, input + input_len,
+			   sizeof(input) - input_len, -1);
+	tag(sqe, W_STDIN, 0);
+}
+
+static void accept_on(unsigned int i)
+{
+	struct io_uring_sqe *sqe = get_sqe();
+
+	io_uring_prep_accept(sqe, listen_fds[i], NULL, NULL, 0);
+	tag(sqe, W_ACCEPT, i);
+}
+
+static void receive(unsigned int i)
+{
+	struct io_uring_sqe *sqe = get_sqe();
+
+	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, conns[i].fd, NULL, 0, 0);
+	sqe->ioprio |= IORING_RECV_MULTISHOT;
+	sqe->zcrx_ifq_idx = q.id;
+	tag(sqe, W_RECV, i);
+}
+
+static unsigned int port_of(const struct sockaddr_in6 *sin6)
+{
+	return ntohs(sin6->sin6_port);
+}
+
+static unsigned int local_port(int fd)
+{
+	struct sockaddr_in6 sin6 = {};
+	socklen_t len = sizeof(sin6);
+
+	getsockname(fd, (void *)&sin6, &len);
+	return port_of(&sin6);
+}
+
+static int listen_somewhere(void)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+	/* small, so that it is the area which limits what is under way */
+	int size = 512 << 10;
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) ||
+	    bind(fd, (void *)&any, sizeof(any)) || listen(fd, 8))
+		fail("listening", -errno);
+	return fd;
+}
+
+static void accepted(unsigned int listener, int fd)
+{
+	struct sockaddr_in6 peer = {};
+	socklen_t len = sizeof(peer);
+	struct conn *c;
+
+	if (fd < 0 || nr_conns == MAX_CONNS)
+		fail("accepting", fd < 0 ? fd : -ENOSPC);
+	c = &conns[nr_conns];
+	c->fd = fd;
+	if (getpeername(fd, (void *)&peer, &len))
+		fail("peer", -errno);
+	c->seed = port_of(&peer);
+	printf("{\"ev\": \"accept\", \"conn\": %u, \"port\": %u, \"peer\": %u}\n",
+	       nr_conns, local_port(fd), c->seed);
+	receive(nr_conns++);
+	accept_on(listener);
+}
+
+static void corrupt(struct piece *p, const char *when)
+{
+	struct conn *c = &conns[p->conn];
+
+	nr_corrupt++;
+	if (c->corrupt)
+		return;
+	c->corrupt = true;
+	printf("{\"ev\": \"corrupt\", \"conn\": %u, \"when\": \"%s\", ",
+	       p->conn, when);
+	printf("\"pos\": %llu, \"off\": %llu, \"len\": %u}\n",
+	       p->pos, (unsigned long long)p->off, p->len);
+}
+
+static bool is_right(const struct piece *p)
+{
+	return is_expected(q.area + p->off, p->len, conns[p->conn].seed,
+			   p->pos);
+}
+
+static void received(unsigned int i, const struct io_uring_cqe *cqe)
+{
+	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
+	struct conn *c = &conns[i];
+	struct piece p = {
+		.off = rcqe->off & ~IORING_ZCRX_AREA_MASK,
+		.len = cqe->res,
+		.conn = i,
+		.pos = c->bytes,
+	};
+
+	c->bytes += p.len;
+	if ((rcqe->off & IORING_ZCRX_AREA_MASK) != q.area_token ||
+	    p.off >= q.area_size || p.len > q.buf_len - p.off % q.buf_len) {
+		corrupt(&p, "bounds");
+		return;
+	}
+	if (!is_right(&p))
+		corrupt(&p, "arrival");
+
+	if (nr_pieces == max_pieces) {
+		max_pieces = max_pieces ? 2 * max_pieces : 1024;
+		pieces = realloc(pieces, max_pieces * sizeof(*pieces));
+		if (!pieces)
+			fail("memory", -ENOMEM);
+	}
+	pieces[nr_pieces++] = p;
+}
+
+static int give(unsigned int n)
+{
+	unsigned int i;
+	int ret = 0;
+
+	if (n > nr_pieces)
+		n = nr_pieces;
+	for (i = 0; i < n && !ret; i++) {
+		if (!is_right(&pieces[i]))
+			corrupt(&pieces[i], "return");
+		ret = ifq_refill(&q, pieces[i].off, pieces[i].len);
+	}
+	nr_given += i;
+	nr_pieces -= i;
+	memmove(pieces, pieces + i, nr_pieces * sizeof(*pieces));
+	if (!ret && i && flush_always)
+		ret = ifq_flush(&q);
+	return ret;
+}
+
+static unsigned long long load(const __u64 *counter)
+{
+	return q.stats ? __atomic_load_n(counter, __ATOMIC_ACQUIRE) : 0;
+}
+
+static void show_stats(void)
+{
+	unsigned int i;
+
+	printf("{\"ev\": \"stats\", ");
+	printf("\"copy_count\": %llu, ", load(&q.stats->copy_count));
+	printf("\"copy_bytes\": %llu, ", load(&q.stats->copy_bytes));
+	printf("\"no_buffers_count\": %llu, ",
+	       load(&q.stats->no_buffers_count));
+	printf("\"held\": %u, \"given\": %llu, ", nr_pieces, nr_given);
+	printf("\"cqes\": %llu, \"notifs\": %u, \"corrupt\": %u, ",
+	       nr_cqes, nr_notifs, nr_corrupt);
+	printf("\"bytes\": [");
+	for (i = 0; i < nr_conns; i++)
+		printf("%s%llu", i ? ", " : "", conns[i].bytes);
+	printf("]}\n");
+}
+
+static void command(const char *line)
+{
+	unsigned int n;
+	int ret = 0;
+
+	if (!strcmp(line, "stats")) {
+		show_stats();
+		return;
+	}
+	if (!strcmp(line, "exit")) {
+		stop = true;
+		return;
+	}
+	if (!strcmp(line, "hold")) {
+		auto_refill = false;
+	} else if (!strcmp(line, "give")) {
+		ret = give(-1);
+	} else if (sscanf(line, "give %u", &n) == 1) {
+		ret = give(n);
+	} else if (!strcmp(line, "refill")) {
+		auto_refill = true;
+		ret = give(-1);
+	} else if (!strcmp(line, "flush")) {
+		ret = ifq_flush(&q);
+	} else if (sscanf(line, "arm %u", &n) == 1) {
+		ret = ifq_arm(&q, n);
+	} else if (sscanf(line, "recv %u", &n) == 1 && n < nr_conns) {
+		receive(n);
+	} else {
+		ret = -EOPNOTSUPP;
+	}
+	printf("{\"ev\": \"reply\", \"to\": \"%s\", \"ret\": %d}\n", line, ret);
+}
+
+static void commands(int res)
+{
+	char *line = input, *end;
+
+	if (res <= 0) {
+		stop = true;
+		return;
+	}
+	input_len += res;
+	while ((end = memchr(line, '\n', input + input_len - line))) {
+		*end = '\0';
+		command(line);
+		line = end + 1;
+	}
+	input_len -= line - input;
+	memmove(input, line, input_len);
+	read_stdin();
+}
+
+static void handle(const struct io_uring_cqe *cqe, unsigned int ready,
+		   bool slept)
+{
+	unsigned int i = (__u32)cqe->user_data;
+
+	nr_cqes++;
+	if (cqe->user_data == NOTIF_USER_DATA) {
+		nr_notifs++;
+		printf("{\"ev\": \"notif\", \"res\": %d, \"flags\": %u, ",
+		       cqe->res, cqe->flags);
+		printf("\"slept\": %s, \"alone\": %s}\n",
+		       slept ? "true" : "false", ready == 1 ? "true" : "false");
+		return;
+	}
+	switch (cqe->user_data >> 32) {
+	case W_STDIN:
+		commands(cqe->res);
+		break;
+	case W_ACCEPT:
+		accepted(i, cqe->res);
+		break;
+	case W_RECV:
+		if (cqe->flags & IORING_CQE_F_MORE) {
+			received(i, cqe);
+			break;
+		}
+		printf("{\"ev\": \"end\", \"conn\": %u, \"res\": %d, \"bytes\": %llu}\n",
+		       i, cqe->res, conns[i].bytes);
+		break;
+	default:
+		fail("unknown completion", -EINVAL);
+	}
+}
+
+/* How often this program had to wait for something. */
+static long nr_sleeps(void)
+{
+	struct rusage usage = {};
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_nvcsw;
+}
+
+static void loop(void)
+{
+	while (!stop) {
+		struct io_uring_cqe *cqe;
+		unsigned int head, ready;
+		long sleeps;
+		bool slept;
+		int ret;
+
+		sleeps = nr_sleeps();
+		ret = io_uring_submit_and_wait(&q.ring, 1);
+		slept = nr_sleeps() != sleeps;
+		if (ret < 0 && ret != -EINTR)
+			fail("waiting", ret);
+		ready = io_uring_cq_ready(&q.ring);
+		ifq_begin_read(&q);
+		io_uring_for_each_cqe(&q.ring, head, cqe)
+			handle(cqe, ready, slept);
+		io_uring_cq_advance(&q.ring, ready);
+		if (auto_refill && !stop) {
+			ret = give(-1);
+			if (ret)
+				fail("refilling", ret);
+		}
+		ifq_end_read(&q);
+	}
+}
+
+static void usage(void)
+{
+	fprintf(stderr,
+		"usage: zcrx_rx [options]\n"
+		"  -i, --interface NAME	without it: no device, all is copied\n"
+		"  -q, --queue N\n"
+		"  -a, --area BYTES	size of the area\n"
+		"  -k, --kind KIND	of area: normal, huge, udmabuf\n"
+		"  -b, --buf-len BYTES	size of a buffer, default a page\n"
+		"  -r, --rq-entries N	of the refill queue, default 4096\n"
+		"  -m, --mask N		types to be notified of\n"
+		"  -s, --stats		count\n"
+		"  -l, --listeners N	ports to listen on, default 1\n"
+		"  -H, --hold		keep buffers from the beginning\n"
+		"  -f, --flush		flush after giving back\n");
+	exit(2);
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "interface",	required_argument,	NULL, 'i' },
+		{ "queue",	required_argument,	NULL, 'q' },
+		{ "area",	required_argument,	NULL, 'a' },
+		{ "kind",	required_argument,	NULL, 'k' },
+		{ "buf-len",	required_argument,	NULL, 'b' },
+		{ "rq-entries",	required_argument,	NULL, 'r' },
+		{ "mask",	required_argument,	NULL, 'm' },
+		{ "stats",	no_argument,		NULL, 's' },
+		{ "listeners",	required_argument,	NULL, 'l' },
+		{ "hold",	no_argument,		NULL, 'H' },
+		{ "flush",	no_argument,		NULL, 'f' },
+		{}
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "i:q:a:k:b:r:m:sl:Hf", longs,
+				NULL)) != -1) {
+		switch (c) {
+		case 'i':
+			o->interface = optarg;
+			break;
+		case 'q':
+			o->queue = strtoul(optarg, NULL, 0);
+			break;
+		case 'a':
+			o->area_size = strtoul(optarg, NULL, 0);
+			break;
+		case 'k':
+			if (!strcmp(optarg, "huge"))
+				o->area_kind = AREA_HUGE;
+			else if (!strcmp(optarg, "udmabuf"))
+				o->area_kind = AREA_UDMABUF;
+			else if (strcmp(optarg, "normal"))
+				usage();
+			break;
+		case 'b':
+			o->rx_buf_len = strtoul(optarg, NULL, 0);
+			break;
+		case 'r':
+			o->rq_entries = strtoul(optarg, NULL, 0);
+			break;
+		case 'm':
+			o->type_mask = strtoul(optarg, NULL, 0);
+			o->describe = true;
+			break;
+		case 's':
+			o->stats = true;
+			o->describe = true;
+			break;
+		case 'l':
+			o->listeners = strtoul(optarg, NULL, 0);
+			break;
+		case 'H':
+			o->hold = true;
+			break;
+		case 'f':
+			o->flush = true;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind != argc || !o->listeners || o->listeners > MAX_LISTENERS)
+		usage();
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {
+		.area_size	= 4 << 20,
+		.rq_entries	= 4096,
+		.listeners	= 1,
+	};
+	const char *what;
+	unsigned int i;
+	int ret;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	parse(argc, argv, &o);
+	make_pattern();
+	auto_refill = !o.hold;
+	flush_always = o.flush;
+
+	ret = ifq_open(&q, &o, &what);
+	if (ret)
+		fail(what, ret);
+	printf("{\"ev\": \"ready\", \"buf_len\": %u, \"buffers\": %zu, \"ports\": [",
+	       q.buf_len, q.area_size / q.buf_len);
+	for (i = 0; i < o.listeners; i++) {
+		listen_fds[i] = listen_somewhere();
+		accept_on(i);
+		printf("%s%u", i ? ", " : "", local_port(listen_fds[i]));
+	}
+	printf("]}\n");
+	read_stdin();
+	loop();
+	ifq_close(&q);
+	return 0;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The parts of zcrx_rx, a receiver on io_uring zero-copy receive that a script
+ * drives: zcrx_rx.c has the connections, the commands and the events, and
+ * zcrx_rx_ifq.c has the zcrx instance with its area and its refill queue.
+ */
+#ifndef ZCRX_RX_H
+#define ZCRX_RX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The kernel's own headers come first: liburing carries older copies, which
+ * share their include guards.
+ */
+#include <linux/io_uring.h>
+#include <linux/io_uring/query.h>
+#include <liburing.h>
+
+#define NOTIF_USER_DATA	0x6e6f746966696564ULL
+
+enum area_kind {
+	AREA_NORMAL,
+	AREA_HUGE,	/* of huge pages */
+	AREA_UDMABUF,	/* a dma-buf, made of a memfd */
+};
+
+struct options {
+	const char	*interface;	/* NULL: ZCRX_REG_NODEV */
+	unsigned int	queue;
+	size_t		area_size;
+	enum area_kind	area_kind;
+	unsigned int	rx_buf_len;	/* 0: a page */
+	unsigned int	rq_entries;
+	bool		describe;	/* pass a notification descriptor */
+	__u32		type_mask;
+	bool		stats;
+	unsigned int	listeners;
+	bool		hold;
+	bool		flush;
+};
+
+struct ifq {
+	struct io_uring		ring;
+	unsigned char		*area;		/* mapped for us to look at */
+	size_t			area_size;
+	int			dmabuf_fd;	/* 0: none */
+	__u32			id;
+	__u64			area_token;
+	unsigned int		buf_len;
+	__u32			*rq_head;
+	__u32			*rq_tail;
+	struct io_uring_zcrx_rqe *rqes;
+	unsigned int		rq_entries;
+	struct io_uring_zcrx_notif_stats *stats; /* NULL: none */
+};
+
+/* 0 or a negative errno; @what then names the step that failed. */
+int ifq_open(struct ifq *q, const struct options *o, const char **what);
+void ifq_close(struct ifq *q);
+/* Put one entry into the refill queue, which is flushed when it is full. */
+int ifq_refill(struct ifq *q, __u64 off, __u32 len);
+int ifq_flush(struct ifq *q);
+int ifq_arm(struct ifq *q, __u32 mask);
+/* Before and after looking into the area, which may be a dma-buf. */
+void ifq_begin_read(struct ifq *q);
+void ifq_end_read(struct ifq *q);
+
+#endif /* ZCRX_RX_H */
