@@ -45,7 +45,7 @@
 
 #include "zcrx_rx.h"
 
-#define MAX_LISTENERS	4
+#define MAX_LISTENERS	2
 #define MAX_CONNS	16
 
 /* A prime, so that pages, buffers and segments begin at different places. */
@@ -185,11 +185,15 @@ static unsigned int local_port(int fd)
 	return port_of(&sin6);
 }
 
+/*
+ * Packets that arrived out of order keep their buffers until what is missing
+ * has come. If they could take all buffers there were none for that. The kernel
+ * doubles the size.
+ */
 static int listen_somewhere(void)
 {
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
-	/* small, so that it is the area which limits what is under way */
-	int size = 512 << 10;
+	int size = q.area_size / MAX_LISTENERS / 2;
 	int fd = socket(AF_INET6, SOCK_STREAM, 0);
 
 	if (fd < 0 ||
