@@ -11,6 +11,10 @@ import mailpatch
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("ZCRX_BUILD") or TOP / "build").absolute()
+CACHE = pathlib.Path(
+    os.environ.get("ZCRX_CACHE") or
+    pathlib.Path(os.environ.get("XDG_CACHE_HOME") or
+                 pathlib.Path.home() / ".cache") / "zcrx-notif")
 OVERLAY = ("include", "io_uring", "drivers", "net", "Documentation", "tools",
            "lib")
 COVER = "0000-cover-letter"

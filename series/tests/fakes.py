@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A made-up kernel of a dozen files, and a series of three patches for it.
+"""A made-up kernel of a few files, and a series of three patches for it.
 
 It stands for Linux, so that a test takes a second; what the programs do does
 not depend on the size of the base.
@@ -31,9 +31,11 @@ def kernel(version="7.1.13"):
                     f"EXTRAVERSION = {minus}{extra}\nNAME = Test\n",
         "README": "Read me\n",
         "drivers/net/Kconfig": "config NET\n",
+        "drivers/net/Makefile": "obj-y += two.o\n",
         "include/uapi/linux/io_uring.h": "#define A 1\n",
         "io_uring/Makefile": "obj-y += zcrx.o\n",
         "io_uring/zcrx.c": "".join(LINES),
+        "net/Makefile": "obj-y += core.o\n",
         "net/core.c": "".join(LINES),
         "scripts/get_maintainer.pl": MAINTAINER,
         "virt/last.c": "int last;\n",
