@@ -16,8 +16,11 @@ from fakes import kernel, make_tarball, second_series_files, series_files
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ("harness/base", "harness/fetch-tarball", "harness/lib.sh",
             "harness/tar2git.py", "series/assemble", "series/refresh",
-            "series/export", "series/builds", *(str(path.relative_to(REPOSITORY)) for path in
-                               REPOSITORY.glob("series/*.py")))
+            "series/export", "series/builds", "series/alone",
+            *(str(path.relative_to(REPOSITORY))
+              for path in REPOSITORY.glob("series/*.py")))
+
+
 def room(size):
     """a directory in memory if there is plenty, else None: a disk can take
     minutes to remove a kernel tree"""

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+"""series/alone: a branch with one series straight on the base"""
+
+import unittest
+
+from fakes import CORE, TWO, edited, hunks, mail
+from world import World
+
+
+class Alone(World):
+
+    def setUp(self):
+        super().setUp()
+        self.add_second_series()
+        self.succeeds("series/assemble")
+
+    def test_branch_has_what_assembling_it_alone_gives(self):
+        for name in ("one", "two"):
+            with self.subTest(series=name):
+                branch = self.succeeds("series/alone", name)
+                alone = self.git("rev-parse", branch, cwd=self.linux)
+                self.succeeds("series/assemble", name)
+                self.assertEqual(self.commits()[-1], alone)
+                self.succeeds("series/assemble")
+
+    def test_lowest_series_needs_no_branch_of_its_own(self):
+        self.assertEqual(self.succeeds("series/alone", "one"), "one")
+        self.assertEqual(self.succeeds("series/alone", "two"), "alone/two")
+
+    def test_it_follows_the_repository(self):
+        first = self.git("rev-parse", self.succeeds("series/alone", "two"),
+                         cwd=self.linux)
+        self.write("drivers/net/two.c", "long two;\n")
+        branch = self.succeeds("series/alone", "two")
+        self.assertNotEqual(self.git("rev-parse", branch, cwd=self.linux), first)
+
+    def test_tree_and_its_branches_stay_as_they_are(self):
+        files, tip = self.files(self.linux), self.commits()
+        self.succeeds("series/alone", "two")
+        self.assertEqual((self.files(self.linux), self.commits()), (files, tip))
+        self.succeeds("series/refresh")
+        self.assertEqual(self.repository_changes(), "")
+
+    def test_refused_when_it_needs_the_other(self):
+        self.write(CORE, mail("net: change the core", [],
+                              hunks("net/core.c", TWO, edited(TWO, 11, "on top"))))
+        self.refused("series/two/0002-.* does not apply", "series/alone", "two")
+
+    def test_refused_without_such_a_series_or_a_tree(self):
+        self.refused("there is no series three", "series/alone", "three")
+        self.linux.rename(self.dir / "away")
+        self.refused("there is no tree", "series/alone", "two")
+
+
+if __name__ == "__main__":
+    unittest.main()
