@@ -4,6 +4,7 @@
 In a copy, so that the repository and its build directory stay as they are.
 """
 
+import itertools
 import os
 import pathlib
 import shutil
@@ -68,9 +69,13 @@ class Real(unittest.TestCase):
 
     def names(self):
         lines = (self.repo / "series/order").read_text().splitlines()
-        return [line for line in lines if line and not line.startswith("#")]
+        return [name for line in lines if (name := line.split("#")[0].strip())]
+
+    def tree(self, name):
+        return self.git("rev-parse", f"{name}^{{tree}}")
 
     def test_refresh_changes_nothing_and_assemble_gives_the_same(self):
+        self.program("assemble")
         tip = self.git("rev-parse", "HEAD")
         self.program("refresh")
         self.assertEqual(self.git("diff", cwd=self.repo), "",
@@ -79,16 +84,33 @@ class Real(unittest.TestCase):
         self.program("assemble")
         self.assertEqual(self.git("rev-parse", "HEAD"), tip)
 
-    def test_export_applied_to_the_base_gives_the_assembled_tree(self):
+    def test_refresh_of_each_alone_changes_nothing(self):
         for name in self.names():
             with self.subTest(series=name):
-                self.program("export", "-o", self.repo / "build/mail", name)
                 self.program("assemble", name)
-                self.git("checkout", "-q", "--detach", "base")
-                mails = sorted((self.repo / "build/mail").glob("*.patch"))
-                self.git("am", "-q", *mails[1:])
-                self.assertEqual(self.git("diff", "--stat", "HEAD", name), "")
-                self.git("checkout", "-q", name)
+                self.program("refresh")
+                self.assertEqual(self.git("diff", cwd=self.repo), "")
+        self.program("assemble")
+
+    def test_exports_applied_in_any_order_give_the_assembled_trees(self):
+        self.program("assemble")
+        names = self.names()
+        wanted, mails = {}, {}
+        for name in names:
+            directory = self.repo / "build/mail" / name
+            self.program("export", "-o", directory, name)
+            mails[name] = sorted(directory.glob("*.patch"))[1:]
+            wanted[name,] = self.tree(self.program("alone", name))
+        wanted[tuple(sorted(names))] = self.tree("HEAD")
+        for order in itertools.permutations(names):
+            self.git("checkout", "-q", "--detach", "base")
+            for count, name in enumerate(order, 1):
+                self.git("am", "-q", *mails[name])
+                applied = tuple(sorted(order[:count]))
+                with self.subTest(applied=order[:count]):
+                    if applied in wanted:
+                        self.assertEqual(self.tree("HEAD"), wanted[applied])
+        self.git("checkout", "-q", names[-1])
 
 
 if __name__ == "__main__":
