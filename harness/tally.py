@@ -80,11 +80,13 @@ def read_ktap(tally, name, text):
             plan = int(m[1])
             if plan == 0:
                 tally.add(f"{name}: {program}", "skip", m[2] or "no reason given")
-        elif m := re.match(r"(not )?ok \d+\s*-?\s*(.*?)(?:\s*#\s*(SKIP)\b\s*(.*))?$", line):
+        elif m := re.match(r"(not )?ok \d+\s*-?\s*(.*?)"
+                           r"(?:\s*#\s*(SKIP|XFAIL)\b\s*(.*))?$", line):
             got += 1
             test = f"{name}: {program}: {m[2]}"
             if m[3]:
-                tally.add(test, "skip", m[4] or "no reason given")
+                why = m[4] or "no reason given"
+                tally.add(test, "skip", why if m[3] == "SKIP" else f"failed as expected: {why}")
             elif m[1]:
                 bad += 1
                 tally.add(test, "fail")
