@@ -1,0 +1,592 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+
+"""
+Receive steering of netdevsim: the indirection table, ntuple rules and RSS
+contexts decide on which queue a packet arrives, judged by the NAPI instance
+that real flows come in on. Without them the sender's choice decides.
+"""
+
+import contextlib
+import ctypes
+import re
+import socket
+import struct
+import sys
+import threading
+from pathlib import Path
+
+sys.path.append((Path(__file__).parent / "..").resolve().as_posix())
+
+# pylint: disable=wrong-import-position
+from lib.py import ksft_exit, ksft_run, ksft_variants, KsftNamedVariant
+from lib.py import ksft_eq, ksft_in, ksft_ne, ksft_raises, ksft_true
+from lib.py import CmdExitFailure, KsftSkipEx, NlError
+from lib.py import EthtoolFamily, NetdevFamily, NetDrvEpEnv, NetNSEnter
+from lib.py import cmd, defer, ethtool, ip, rand_ports
+
+QUEUES = 4
+INDIR_SIZE = 128
+KEY_SIZE = 40
+MAX_RULES = 64
+
+HFUNC_TOEPLITZ = 1      # ETH_RSS_HASH_TOP
+SO_INCOMING_NAPI_ID = 56
+SO_ATTACH_FILTER = 26
+AF = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+IPVERS = [KsftNamedVariant("ipv4", 4), KsftNamedVariant("ipv6", 6)]
+
+# The verification suite of Microsoft's RSS specification: the key, then
+# source, destination, hash with addresses only, hash with ports
+RSS_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b4"
+                        "77cb2da38030f20c6a42b73bbeac01fa")
+RSS_VECTORS = [
+    ("66.9.149.187", 2794, "161.142.100.80", 1766, 0x323e8fc2, 0x51ccc178),
+    ("199.92.111.2", 14230, "65.69.140.83", 4739, 0xd718262a, 0xc626b0ea),
+    ("3ffe:2501:200:1fff::7", 2794, "3ffe:2501:200:3::1", 1766,
+     0x2cc18cd5, 0x40207d3d),
+    ("3ffe:501:8::260:97ff:fe40:efab", 14230, "ff02::1", 4739,
+     0x0f0c461c, 0xdde51bbf),
+]
+
+
+def toeplitz(key, src, dst, sport=None, dport=None):
+    """ The hash of a flow, with plain integers """
+    af = socket.AF_INET6 if ":" in src else socket.AF_INET
+    data = socket.inet_pton(af, src) + socket.inet_pton(af, dst)
+    if sport is not None:
+        data += struct.pack("!HH", sport, dport)
+
+    bits = int.from_bytes(data, "big")
+    nbits = len(data) * 8
+    key_bits = int.from_bytes(key, "big")
+    res = 0
+    for i in range(nbits):
+        if bits >> (nbits - 1 - i) & 1:
+            res ^= key_bits >> (len(key) * 8 - 32 - i) & 0xffffffff
+    return res
+
+
+def rss_get(cfg, **kwargs):
+    """ The RSS configuration """
+    return cfg.ethnl.rss_get({"header": {"dev-index": cfg.ifindex}} | kwargs)
+
+
+def config(cfg):
+    """ All that can be read of the steering """
+    return (rss_get(cfg), ethtool(f"-n {cfg.ifname}").stdout,
+            cfg.ethnl.rss_get({"header": {"dev-index": cfg.ifindex}},
+                              dump=True))
+
+
+def add_rule(cfg, rule, loc=None):
+    """ Add an ntuple rule until the end of the test case, returns its ID """
+    if loc is None:
+        out = ethtool(f"-N {cfg.ifname} {rule}").stdout
+        rule_id = int(out.split()[-1])
+    else:
+        ethtool(f"-N {cfg.ifname} {rule} loc {loc}")
+        rule_id = loc
+    # The case may have deleted it
+    defer(cmd, f"ethtool -N {cfg.ifname} delete {rule_id}", fail=False)
+    return rule_id
+
+
+def del_rule(cfg, rule_id):
+    """ Delete an ntuple rule """
+    ethtool(f"-N {cfg.ifname} delete {rule_id}")
+
+
+def add_ctx(cfg, args=""):
+    """ Add an RSS context until the end of the test case, returns its ID """
+    out = ethtool(f"-X {cfg.ifname} context new {args}").stdout
+    ctx = int(out.split()[-1])
+    defer(cmd, f"ethtool -X {cfg.ifname} context {ctx} delete", fail=False)
+    return ctx
+
+
+def set_indir(cfg, args):
+    """ Set the indirection table until the end of the test case """
+    ethtool(f"-X {cfg.ifname} {args}")
+    defer(ethtool, f"-X {cfg.ifname} default")
+
+
+def set_channels(cfg, count):
+    """ Set the number of channels until the end of the test case """
+    ethtool(f"-L {cfg.ifname} combined {count}")
+    defer(cmd, f"ethtool -L {cfg.ifname} combined {QUEUES}", fail=False)
+
+
+@contextlib.contextmanager
+def sender_queue(cfg, queue):
+    """ Have the peer send all packets from one TX queue """
+    dev = f"dev {cfg.remote_ifname}"
+    cmd(f"tc qdisc add {dev} clsact", host=cfg.remote)
+    try:
+        cmd(f"tc filter add {dev} egress protocol all flower "
+            f"action skbedit queue_mapping {queue}", host=cfg.remote)
+        yield
+    finally:
+        cmd(f"tc qdisc del {dev} clsact", host=cfg.remote)
+
+
+@contextlib.contextmanager
+def flow(cfg, ipver, dport, *, sport=0, mss=None, addr_v=None,
+         remote_addr_v=None):
+    """ A TCP connection from the peer: its two sockets, the receiver first """
+    addr = (addr_v or cfg.addr_v)[str(ipver)]
+    remote_addr = (remote_addr_v or cfg.remote_addr_v)[str(ipver)]
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(
+            socket.create_server((addr, dport), family=AF[ipver]))
+        with NetNSEnter(cfg.remote.name):
+            tx = stack.enter_context(socket.socket(AF[ipver]))
+        tx.settimeout(5)
+        tx.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # No TIME_WAIT: the next flow may have the same ports
+        tx.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                      struct.pack("ii", 1, 0))
+        if mss:
+            tx.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
+        tx.bind((remote_addr, sport))
+        tx.connect((addr, dport))
+        rx = stack.enter_context(server.accept()[0])
+        rx.settimeout(5)
+        yield rx, tx
+
+
+def arrives_at(cfg, ipver, dport, **kwargs):
+    """ The queue that TCP from the peer to a port arrives on """
+    queues = cfg.netnl.queue_get({"ifindex": cfg.ifindex}, dump=True)
+    by_napi = {q["napi-id"]: q["id"] for q in queues
+               if q["type"] == "rx" and "napi-id" in q}
+
+    with flow(cfg, ipver, dport, **kwargs) as (rx, tx):
+        tx.sendall(b"x")
+        rx.recv(1)
+        napi_id = rx.getsockopt(socket.SOL_SOCKET, SO_INCOMING_NAPI_ID)
+    if napi_id not in by_napi:
+        raise KsftSkipEx("need the NAPI ID of a socket (NET_RX_BUSY_POLL)")
+    return by_napi[napi_id]
+
+
+def ports_at(cfg, ports, **kwargs):
+    """ The queues that ports arrive on over IPv4, over IPv6 """
+    return [[arrives_at(cfg, ipver, port, **kwargs) for port in ports]
+            for ipver in (4, 6)]
+
+
+def test_python_toeplitz(_cfg):
+    """ What the kernel is compared to is right itself """
+    for src, sport, dst, dport, addr_hash, port_hash in RSS_VECTORS:
+        ksft_eq(toeplitz(RSS_KEY, src, dst), addr_hash)
+        ksft_eq(toeplitz(RSS_KEY, src, dst, sport, dport), port_hash)
+
+
+def test_sender_decides(cfg):
+    """ As long as nothing is configured, RX queue is TX queue """
+    port, = rand_ports(1)
+    for queue in range(QUEUES):
+        with sender_queue(cfg, queue):
+            ksft_eq(ports_at(cfg, [port]), [[queue], [queue]])
+
+
+def test_table_decides(cfg):
+    """ Once the table is set the sender no longer decides, until it's reset """
+    port, = rand_ports(1)
+    reset = defer(ethtool, f"-X {cfg.ifname} default")
+    with sender_queue(cfg, 1):
+        for queue in range(QUEUES):
+            ethtool(f"-X {cfg.ifname} start {queue} equal 1")
+            ksft_eq(ports_at(cfg, [port]), [[queue], [queue]])
+        reset.exec()
+        ksft_eq(ports_at(cfg, [port]), [[1], [1]])
+
+
+def test_table_values(cfg):
+    """ The table that is read is the one that was set, in both APIs """
+    default = [i % QUEUES for i in range(INDIR_SIZE)]
+    half = INDIR_SIZE // 2
+    tables = [
+        ("equal 1", [0] * INDIR_SIZE),
+        ("equal 3", [i % 3 for i in range(INDIR_SIZE)]),
+        ("start 1 equal 2", [1 + i % 2 for i in range(INDIR_SIZE)]),
+        ("weight 0 1 0 1", [1] * half + [3] * half),
+        ("default", default),
+    ]
+    rss = rss_get(cfg)
+    ksft_eq(rss["indir"], default)
+    ksft_eq(rss["hfunc"], HFUNC_TOEPLITZ)
+
+    defer(ethtool, f"-X {cfg.ifname} default")
+    for opt in ("", "--disable-netlink "):
+        for args, want in tables:
+            ethtool(f"{opt}-X {cfg.ifname} {args}")
+            ksft_eq(rss_get(cfg)["indir"], want, args)
+            out = ethtool(f"-x {cfg.ifname}", json=True)[0]
+            ksft_eq(out["rss-indirection-table"], want, args)
+
+    cfg.ethnl.rss_set({"header": {"dev-index": cfg.ifindex}, "indir": [3, 1]})
+    ksft_eq(rss_get(cfg)["indir"], [3, 1] * half)
+
+
+def set_key(cfg, key):
+    """ Set the hash key until the end of the test case """
+    old = rss_get(cfg)["hkey"]
+    ksft_eq(len(old), KEY_SIZE)
+    ksft_ne(set(old), {0})
+    hdr = {"header": {"dev-index": cfg.ifindex}}
+    cfg.ethnl.rss_set(hdr | {"hkey": key})
+    defer(cfg.ethnl.rss_set, hdr | {"hkey": old})
+    ksft_eq(rss_get(cfg)["hkey"], key)
+
+
+@ksft_variants(IPVERS)
+def test_hash_to_queue(cfg, ipver):
+    """ The queue is the entry of the table that the Toeplitz hash picks """
+    set_key(cfg, RSS_KEY)
+    # Neighbouring entries differ, and so do those of bits in bytes swapped
+    table = [(i * 7 + i // 5) % QUEUES for i in range(INDIR_SIZE)]
+    hdr = {"header": {"dev-index": cfg.ifindex}}
+    cfg.ethnl.rss_set(hdr | {"indir": table})
+    defer(cfg.ethnl.rss_set, hdr | {"indir": None})
+
+    addr = cfg.addr_v[str(ipver)], cfg.remote_addr_v[str(ipver)]
+    got, want = [], []
+    dport, *sports = rand_ports(17)
+    for sport in sports:
+        got.append(arrives_at(cfg, ipver, dport, sport=sport))
+        flow_hash = toeplitz(RSS_KEY, addr[1], addr[0], sport, dport)
+        want.append(table[flow_hash % INDIR_SIZE])
+    ksft_eq(got, want)
+
+
+def cut_by_hash(sock, value):
+    """ Let packets with that hash carry 4 bytes, all others 2 """
+    code = [
+        (0x20, 0, 0, 0xfffff000 + 32),  # ld SKF_AD_RXHASH
+        (0x15, 0, 1, value),            # jeq: skip none or one
+        (0x06, 0, 0, 8 + 4),            # ret, with the UDP header
+        (0x06, 0, 0, 8 + 2),
+    ]
+    buf = ctypes.create_string_buffer(
+        b"".join(struct.pack("HBBI", *insn) for insn in code))
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER,
+                    struct.pack("HP", len(code), ctypes.addressof(buf)))
+
+
+@ksft_variants(IPVERS)
+def test_hash_reported(cfg, ipver):
+    """ With receive hashing on the hash is in the skb, and changes nothing """
+    set_key(cfg, RSS_KEY)
+    addr = cfg.addr_v[str(ipver)], cfg.remote_addr_v[str(ipver)]
+    dport, sport = rand_ports(2)
+
+    with contextlib.ExitStack() as stack:
+        rx = stack.enter_context(socket.socket(AF[ipver], socket.SOCK_DGRAM))
+        with NetNSEnter(cfg.remote.name):
+            tx = stack.enter_context(
+                socket.socket(AF[ipver], socket.SOCK_DGRAM))
+        rx.settimeout(5)
+        rx.bind((addr[0], dport))
+        tx.bind((addr[1], sport))
+        tx.connect((addr[0], dport))
+        cut_by_hash(rx, toeplitz(RSS_KEY, addr[1], addr[0], sport, dport))
+
+        lengths = []
+        for state in ("off", "on", "off"):
+            ethtool(f"-K {cfg.ifname} rxhash {state}")
+            tx.send(b"12345678")
+            lengths.append(len(rx.recv(100)))
+    ksft_eq(lengths, [2, 4, 2])
+
+    ethtool(f"-K {cfg.ifname} rxhash on")
+    defer(ethtool, f"-K {cfg.ifname} rxhash off")
+    with sender_queue(cfg, 2):
+        ksft_eq(arrives_at(cfg, ipver, dport), 2)
+
+
+@ksft_variants(IPVERS)
+def test_rule(cfg, ipver):
+    """ A rule moves its port of its IP version, until it's deleted """
+    port, other = rand_ports(2)
+
+    def check(is_set, rest):
+        want = [[rest, rest], [rest, rest]]
+        if is_set:
+            want[ipver == 6][0] = 3
+        ksft_eq(ports_at(cfg, [port, other]), want)
+
+    with sender_queue(cfg, 1):
+        rule = add_rule(cfg, f"flow-type tcp{ipver} dst-port {port} action 3")
+        check(True, 1)
+        set_indir(cfg, "equal 1")
+        check(True, 0)
+        del_rule(cfg, rule)
+        check(False, 0)
+        ethtool(f"-X {cfg.ifname} default")
+        check(False, 1)
+
+
+def test_rule_order(cfg):
+    """ Of rules that match the one with the lowest location wins """
+    port, = rand_ports(1)
+    rule = f"flow-type tcp4 dst-port {port}"
+
+    add_rule(cfg, f"{rule} action 1", loc=9)
+    add_rule(cfg, f"{rule} action 2", loc=4)
+    add_rule(cfg, f"{rule} action 3", loc=30)
+    ksft_eq(arrives_at(cfg, 4, port), 2)
+    # Another one in its place
+    add_rule(cfg, f"{rule} action 3", loc=4)
+    ksft_eq(arrives_at(cfg, 4, port), 3)
+    del_rule(cfg, 4)
+    ksft_eq(arrives_at(cfg, 4, port), 1)
+
+
+def test_rule_vlan(cfg):
+    """ A VLAN tag doesn't keep a rule from matching """
+    addr_v, remote_addr_v = {"4": "198.51.100.1"}, {"4": "198.51.100.2"}
+    port, = rand_ports(1)
+
+    for dev, addr, host in ((cfg.ifname, addr_v["4"], None),
+                            (cfg.remote_ifname, remote_addr_v["4"],
+                             cfg.remote)):
+        vlan = f"{dev}.5"
+        add = cmd(f"ip link add link {dev} name {vlan} type vlan id 5",
+                  host=host, fail=False)
+        if add.ret:
+            raise KsftSkipEx(f"need VLANs: {add.stderr.strip()}")
+        defer(ip, f"link del {vlan}", host=host)
+        ip(f"addr add {addr}/24 dev {vlan}", host=host)
+        ip(f"link set {vlan} up", host=host)
+
+    add_rule(cfg, f"flow-type tcp4 dst-port {port} action 3")
+    with sender_queue(cfg, 1):
+        ksft_eq(arrives_at(cfg, 4, port, addr_v=addr_v,
+                           remote_addr_v=remote_addr_v), 3)
+
+
+def test_rule_values(cfg):
+    """ Rules are listed as they were added, and all locations can be used """
+    port, = rand_ports(1)
+    used = {
+        add_rule(cfg, f"flow-type tcp4 dst-port {port} action 2", loc=7),
+        add_rule(cfg, f"flow-type tcp6 dst-port {port} action 1"),
+    }
+
+    for rule in used:
+        want = {7: (4, 2)}.get(rule, (6, 1))
+        out = ethtool(f"-n {cfg.ifname} rule {rule}").stdout
+        for line in (f"Rule Type: TCP over IPv{want[0]}",
+                     f"Dest port: {port} mask: 0x0",
+                     f"Action: Direct to queue {want[1]}"):
+            ksft_in(line, out)
+
+    while len(used) < MAX_RULES:
+        used.add(add_rule(cfg, f"flow-type tcp4 dst-port {port} action 0"))
+    ksft_in(f"Total {MAX_RULES} rules", ethtool(f"-n {cfg.ifname}").stdout)
+    with ksft_raises(CmdExitFailure):
+        add_rule(cfg, f"flow-type tcp4 dst-port {port} action 0")
+
+
+@ksft_variants(IPVERS)
+def test_context(cfg, ipver):
+    """ A rule can name an RSS context, which then can't be deleted """
+    port, other = rand_ports(2)
+    with sender_queue(cfg, 1):
+        ctx = add_ctx(cfg, "start 2 equal 1")
+        rule = add_rule(cfg,
+                        f"flow-type tcp{ipver} dst-port {port} context {ctx}")
+        out = ethtool(f"-n {cfg.ifname} rule {rule}").stdout
+        ksft_true(re.search(rf"RSS Context (ID: )?{ctx}\b", out), out)
+        at = ports_at(cfg, [port, other])
+        ksft_eq(at[ipver == 6], [2, 1])
+        ksft_eq(at[ipver == 4], [1, 1])
+
+        # The table of the device is another one
+        set_indir(cfg, "equal 1")
+        ethtool(f"-X {cfg.ifname} context {ctx} start 3 equal 1")
+        at = ports_at(cfg, [port, other])
+        ksft_eq(at[ipver == 6], [3, 0])
+        ksft_eq(at[ipver == 4], [0, 0])
+
+        with ksft_raises(CmdExitFailure) as cm:
+            ethtool(f"-X {cfg.ifname} context {ctx} delete")
+        ksft_in("busy", cm.exception.cmd.stderr)
+        del_rule(cfg, rule)
+        ethtool(f"-X {cfg.ifname} context {ctx} delete")
+        ksft_eq(arrives_at(cfg, ipver, port), 0)
+
+
+def test_context_default(cfg):
+    """ A context without a table of its own spreads over all queues """
+    default = [i % QUEUES for i in range(INDIR_SIZE)]
+    set_indir(cfg, "equal 1")
+    ctx = add_ctx(cfg)
+    ksft_eq(rss_get(cfg, context=ctx)["indir"], default)
+    ethtool(f"-X {cfg.ifname} context {ctx} equal 3")
+    ksft_eq(rss_get(cfg, context=ctx)["indir"],
+            [i % 3 for i in range(INDIR_SIZE)])
+    ksft_eq(rss_get(cfg)["indir"], [0] * INDIR_SIZE)
+
+    # With the ID of a context that is gone comes no table of it
+    ethtool(f"-X {cfg.ifname} context {ctx} delete")
+    ksft_eq(add_ctx(cfg), ctx)
+    ksft_eq(rss_get(cfg, context=ctx)["indir"], default)
+
+
+def test_context_limit(cfg):
+    """ Contexts run out with an error """
+    ids = [add_ctx(cfg, "equal 1") for _ in range(15)]
+    ksft_eq(sorted(ids), list(range(1, 16)))
+    with ksft_raises(CmdExitFailure):
+        add_ctx(cfg)
+
+
+def test_invalid(cfg):
+    """ What can't be done is refused and leaves all as it was """
+    tcp4, tcp6 = "flow-type tcp4 dst-port 80", "flow-type tcp6 dst-port 80"
+    inval, notsup, noent = "Invalid argument", "not supported", "No such file"
+    cases = [
+        (f"-N DEV {tcp4} action {QUEUES}", inval),
+        (f"-N DEV {tcp4} vf 0 queue 1", inval),
+        (f"-N DEV {tcp4} action 1 loc {MAX_RULES}", inval),
+        (f"-N DEV {tcp4} context 9", inval),
+        (f"-N DEV {tcp4} action -1", notsup),
+        (f"-N DEV {tcp4} action -2", notsup),
+        (f"-N DEV {tcp4} m 0xff action 1", notsup),
+        (f"-N DEV {tcp4} src-port 80 action 1", notsup),
+        (f"-N DEV {tcp4} vlan 5 action 1", notsup),
+        (f"-N DEV {tcp4} dst-mac 00:00:5e:00:53:01 action 1", notsup),
+        (f"-N DEV {tcp6} dst-ip 2001:db8::1 action 1", notsup),
+        ("-N DEV flow-type tcp4 action 1", notsup),
+        ("-N DEV flow-type udp4 dst-port 80 action 1", notsup),
+        ("-N DEV flow-type ip6 dst-ip 2001:db8::1 action 1", notsup),
+        ("-N DEV delete 5", noent),
+        (f"-N DEV delete {MAX_RULES}", inval),
+        (f"-X DEV equal {QUEUES + 1}", ""),
+        (f"--disable-netlink -X DEV equal {QUEUES + 1}", ""),
+        (f"-X DEV context new equal {QUEUES + 1}", ""),
+        ("-X DEV context 9 equal 1", ""),
+        ("-X DEV context 9 delete", ""),
+        ("-X DEV hfunc xor", ""),
+    ]
+
+    # Something that could be lost
+    set_indir(cfg, "equal 3")
+    ctx = add_ctx(cfg, "equal 2")
+    add_rule(cfg, "flow-type tcp4 dst-port 80 action 3")
+    add_rule(cfg, f"flow-type tcp6 dst-port 80 context {ctx}")
+    before = config(cfg)
+
+    for args, error in cases:
+        res = cmd("ethtool " + args.replace("DEV", cfg.ifname), fail=False)
+        ksft_ne(res.ret, 0, args)
+        ksft_in(error, res.stderr, args)
+        ksft_eq(config(cfg), before, args)
+
+    hdr = {"header": {"dev-index": cfg.ifindex}}
+    for attrs in ({"indir": [0, QUEUES]}, {"indir": [0, 0, 0]},
+                  {"indir": [0] * INDIR_SIZE * 2}, {"hkey": b"short"},
+                  {"hfunc": 2}, {"input-xfrm": {"sym-xor"}}):
+        with ksft_raises(NlError):
+            cfg.ethnl.rss_set(hdr | attrs)
+        ksft_eq(config(cfg), before, attrs)
+
+
+def test_channels(cfg):
+    """ A queue that something points to can't be taken away """
+    port, = rand_ports(1)
+
+    def check_refused(count):
+        with ksft_raises(CmdExitFailure):
+            set_channels(cfg, count)
+        channels = cfg.ethnl.channels_get(
+            {"header": {"dev-index": cfg.ifindex}})
+        ksft_eq(channels["combined-count"], QUEUES)
+
+    rule = add_rule(cfg, f"flow-type tcp4 dst-port {port} action 2")
+    check_refused(2)
+    del_rule(cfg, rule)
+
+    set_indir(cfg, "start 2 equal 1")
+    check_refused(2)
+    ethtool(f"-X {cfg.ifname} default")
+
+    ctx = add_ctx(cfg, "start 2 equal 1")
+    check_refused(2)
+    ethtool(f"-X {cfg.ifname} context {ctx} delete")
+
+    add_rule(cfg, f"flow-type tcp4 dst-port {port} action 1")
+    set_channels(cfg, 2)
+    ksft_eq(rss_get(cfg)["indir"], [i % 2 for i in range(INDIR_SIZE)])
+    ksft_eq(arrives_at(cfg, 4, port), 1)
+    with ksft_raises(CmdExitFailure):
+        add_rule(cfg, f"flow-type tcp4 dst-port {port} action 2")
+    with ksft_raises(CmdExitFailure):
+        set_indir(cfg, "start 2 equal 1")
+    set_channels(cfg, QUEUES)
+    ksft_eq(rss_get(cfg)["indir"], [i % QUEUES for i in range(INDIR_SIZE)])
+
+
+def test_full_ring(cfg):
+    """ A flow goes on after the ring of the queue that it moved to was full """
+    port, = rand_ports(1)
+    add_rule(cfg, f"flow-type tcp4 dst-port {port} action 3")
+    # The peer hands over a long row of small packets at once
+    cmd(f"ethtool -K {cfg.remote_ifname} tso off", host=cfg.remote)
+    defer(cmd, f"ethtool -K {cfg.remote_ifname} tso on", host=cfg.remote)
+
+    def dropped():
+        link = ip(f"-s link show dev {cfg.remote_ifname}", json=True,
+                  host=cfg.remote)[0]
+        return link["stats64"]["tx"]["dropped"]
+
+    data = bytes(range(251)) * 4096
+    before = dropped()
+    with sender_queue(cfg, 0), flow(cfg, 4, port, mss=88) as (rx, tx):
+        sender = threading.Thread(target=tx.sendall, args=(data,), daemon=True)
+        tx.settimeout(60)
+        rx.settimeout(60)
+        sender.start()
+        got = bytearray()
+        while len(got) < len(data):
+            piece = rx.recv(1 << 20)
+            if not piece:
+                break
+            got += piece
+        sender.join()
+    ksft_true(got == data, "the data arrived, and in order")
+    if dropped() == before:
+        raise KsftSkipEx("the ring never was full")
+
+
+def main():
+    """ Ksft boilerplate main """
+
+    with NetDrvEpEnv(__file__, nsim_test=True, queue_count=QUEUES) as cfg:
+        cfg.ethnl = EthtoolFamily()
+        cfg.netnl = NetdevFamily()
+        ksft_run([test_python_toeplitz,
+                  test_sender_decides,
+                  test_table_decides,
+                  test_table_values,
+                  test_hash_to_queue,
+                  test_hash_reported,
+                  test_rule,
+                  test_rule_order,
+                  test_rule_vlan,
+                  test_rule_values,
+                  test_context,
+                  test_context_default,
+                  test_context_limit,
+                  test_invalid,
+                  test_channels,
+                  test_full_ring], args=(cfg, ))
+    ksft_exit()
+
+
+if __name__ == "__main__":
+    main()
