@@ -68,16 +68,23 @@ def _make_pattern():
 _PATTERN = _make_pattern()
 
 
-def receive_on_all_cpus():
-    """Have each CPU receive something, through the loopback device"""
-    cpus = os.sched_getaffinity(0)
-    ip("link set dev lo up")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        for cpu in cpus:
-            os.sched_setaffinity(0, {cpu})
-            sock.sendto(b"", sock.getsockname())
-    os.sched_setaffinity(0, cpus)
+def free_packets_at_once():
+    """
+    Packets that were allocated on another CPU wait to be freed until that one
+    receives the next time, and their buffers with them. A NIC interrupts the
+    same CPU each time. netdevsim polls where the sender happens to run, so that
+    they could wait for good.
+    """
+    name = "/proc/sys/net/core/skb_defer_max"
+    with open(name, encoding="ascii") as f:
+        before = f.read()
+    _write_file(name, "0")
+    defer(_write_file, name, before)
+
+
+def _write_file(name, value):
+    with open(name, "w", encoding="ascii") as f:
+        f.write(str(value))
 
 
 class Pair:
@@ -92,6 +99,7 @@ class Pair:
              6: ("2001:db8::1", "2001:db8::2", 64)}
 
     def __init__(self, netnl):
+        free_packets_at_once()
         self.netnl = netnl
         self.netns = NetNS()
         defer(self.netns.__del__)
@@ -104,11 +112,10 @@ class Pair:
         self.peer_ifname = self.peer.nsims[0].ifname
 
         self._link()
-        ethtool(f"-G {self.ifname} tcp-data-split on hds-thresh 0")
+        self._configure(f"-G {self.ifname} tcp-data-split on hds-thresh 0")
         # Addresses and so the connections outlive the interface going down.
-        with open(f"/proc/sys/net/ipv6/conf/{self.ifname}/keep_addr_on_down",
-                  "w", encoding="ascii") as f:
-            f.write("1")
+        _write_file(f"/proc/sys/net/ipv6/conf/{self.ifname}/keep_addr_on_down",
+                    1)
         for ipver, (addr, peer, plen) in self.ADDRS.items():
             nodad = "nodad" if ipver == 6 else ""
             ip(f"addr add {addr}/{plen} dev {self.ifname} {nodad}")
@@ -117,10 +124,14 @@ class Pair:
         ip(f"link set dev {self.ifname} up")
         ip(f"link set dev {self.peer_ifname} up", ns=self.netns)
         # All that no rule is about arrives on the first queue.
-        self.has_steering = not cmd(f"ethtool -X {self.ifname} equal 1",
-                                    fail=False).ret
-        if not self.has_steering:
-            cmd(f"tc qdisc add dev {self.peer_ifname} clsact", ns=self.netns)
+        self._configure(f"-X {self.ifname} equal 1")
+
+    @staticmethod
+    def _configure(args):
+        """What the device has to know and ethtool has to be able to say"""
+        if cmd(f"ethtool {args}", fail=False).ret:
+            raise KsftSkipEx(f"netdevsim of this kernel, or ethtool, cannot: "
+                             f"ethtool {args}")
 
     def _link(self):
         with open("/proc/self/ns/net", "rb") as ns0, \
@@ -131,21 +142,13 @@ class Pair:
 
     def steer(self, port, queue):
         """Let TCP to a port arrive on a queue"""
-        for ipver in (4, 6):
-            if self.has_steering:
-                ethtool(f"-N {self.ifname} flow-type tcp{ipver} "
-                        f"dst-port {port} action {queue}")
-            else:
-                cmd(f"tc filter add dev {self.peer_ifname} egress "
-                    f"protocol {'ip' if ipver == 4 else 'ipv6'} "
-                    f"flower ip_proto tcp dst_port {port} "
-                    f"action skbedit queue_mapping {queue}", ns=self.netns)
+        for flow_type in ("tcp4", "tcp6"):
+            ethtool(f"-N {self.ifname} flow-type {flow_type} "
+                    f"dst-port {port} action {queue}")
 
     def set_threaded(self):
         """Let threads instead of softirqs do the polling"""
-        with open(f"/sys/class/net/{self.ifname}/threaded", "w",
-                  encoding="ascii") as f:
-            f.write("1")
+        _write_file(f"/sys/class/net/{self.ifname}/threaded", 1)
 
     def reset_queue(self, mode):
         """Restart the queue, in one of the orders that netdevsim knows"""
@@ -184,17 +187,10 @@ class Pair:
 
     def wait_no_zcrx(self):
         """
-        Wait for all of zcrx to be gone from the device. Rings are freed in the
-        background, and a page pool waits for packets that another CPU is to
-        free when it receives the next time.
+        Wait for all of zcrx to be gone from the device: rings are freed in the
+        background, and page pools look at what they wait for once a second.
         """
-        def gone():
-            if self.zcrx_pools():
-                receive_on_all_cpus()
-                return False
-            return True
-
-        wait_until(gone, "the page pools to be freed")
+        wait_until(lambda: not self.zcrx_pools(), "the page pools to be freed")
         if not self.dev.removed:
             queues = self.netnl.queue_get({"ifindex": self.ifindex}, dump=True)
             ksft_eq([q for q in queues if "io-uring" in q], [])
@@ -447,16 +443,10 @@ def need_huge_pages(size):
     number = -(-size // (int(info["Hugepagesize"].split()[0]) * KB))
 
     name = "/proc/sys/vm/nr_hugepages"
-    with open(name, "r+", encoding="ascii") as f:
+    with open(name, encoding="ascii") as f:
         before = int(f.read())
-        f.seek(0)
-        f.write(str(before + number))
-    defer(_set_huge_pages, name, before)
+    _write_file(name, before + number)
+    defer(_write_file, name, before)
     with open(name, encoding="ascii") as f:
         if int(f.read()) < before + number:
             raise KsftSkipEx(f"cannot have {number} more huge pages")
-
-
-def _set_huge_pages(name, number):
-    with open(name, "w", encoding="ascii") as f:
-        f.write(str(number))
