@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A second tree beside build/linux, in which commits are built and checked."""
+
+import collections
+import re
+
+import commits
+import repository
+import worktree
+from kbuild import Objects
+from repository import BUILD, TOP, Refused, git
+
+TREE = BUILD / "check/linux"
+ARCHES = {"x86_64": "base.config", "um": "um.config"}
+
+
+def check_tree():
+    """make the tree; the base commit"""
+    if not worktree.PATH.exists():
+        raise Refused(f"there is no tree {worktree.PATH}: make assemble")
+    if not (TREE / ".git").exists():
+        git("worktree", "prune", cwd=worktree.PATH)
+        git("worktree", "add", "--detach", TREE, "base", cwd=worktree.PATH)
+    return worktree.commit_of(worktree.PATH, "refs/heads/base")
+
+
+def checkout(commit):
+    git("checkout", "-q", "--force", "--detach", commit, cwd=TREE)
+
+
+def commits_of(base):
+    """a function that makes the commits of the named series, on the base"""
+    series, modes = repository.read_all()
+    overlay = commits.store_overlay(worktree.PATH, TOP, modes)
+    return lambda *names: commits.make(
+        TREE, base, [patch for name in names for patch in series[name]], overlay)
+
+
+def objects(arch):
+    return Objects(arch, TREE, BUILD / f"check/obj-{arch}", repository.CACHE)
+
+
+def fragments(arch, tip):
+    """the config of an architecture, and what KUnit tests that are new want"""
+    texts = [(TOP / "harness/configs" / ARCHES[arch]).read_text()]
+    names = git("diff-tree", "-r", "-z", "--name-only", "--diff-filter=A",
+                "base", tip, cwd=TREE).split("\0")
+    return texts + [git("show", f"{tip}:{name}", cwd=TREE) for name in names
+                    if name.endswith("/.kunitconfig")]
+
+
+def findings(output, files):
+    """how often each finding in one of the files stands in a program's output,
+    without the line number, which a change further up moves"""
+    found = collections.Counter()
+    for line in output.splitlines():
+        place = re.match(r"(\S+?):(\d+):(?:[\d-]+:)? *(.*)", line)
+        if place and (path := place[1].removeprefix(f"{TREE}/")
+                      .removeprefix("../linux/")) in files:
+            found[path, re.sub(r"\b(line|lines) [\d,]+", r"\1", place[3])] += 1
+    return found
+
+
+def report(what, before, after):
+    """print what is new; the exit status"""
+    new = after - before
+    for (path, text), count in sorted(new.items()):
+        print(f"{path}: {text}" + (f" ({count} times)" if count > 1 else ""))
+    print(f"{what}: {sum(new.values())} new findings, {sum(after.values())} in "
+          f"all in the files that the series touch")
+    return 1 if new else 0
