@@ -22,6 +22,7 @@ TESTS = {
     "net/ktap.py": "import os\nprint('''TAP version 13\n1..3\nok 1 ktap.one\n"
                    "ok 2 ktap.two # SKIP no hardware\nok 3 ktap.three # XFAIL old''')\n"
                    "assert os.access('.', os.W_OK)\nraise SystemExit(0)",
+    "net/some.py:case*": "import sys\nassert sys.argv[1:] == ['-t', 'case*']\nprint('1..1\\nok 1 x')",
     "net/dies.py": "print('1..2\\nok 1 dies.one')\nraise ValueError('oh')",
     "drivers/net/hw/nic.sh": "exit 0",
     "drivers/net/hw/nic.py": """
@@ -45,7 +46,7 @@ class NetSelftests(GuestTest):
         with tarfile.open(os.path.join(shared, "tree.tar"), "w") as tar:
             for name, text in tests.items():
                 data = text.encode()
-                entry = tarfile.TarInfo(f"{SELFTESTS}/{name}")
+                entry = tarfile.TarInfo(f"{SELFTESTS}/{name.split(':')[0]}")
                 entry.size = len(data)
                 tar.addfile(entry, io.BytesIO(data))
         shutil.copy(os.path.join(HARNESS, "guest-netselftests"), shared)
@@ -61,7 +62,7 @@ class NetSelftests(GuestTest):
 
     def test_each_kind_of_test_is_run_and_counted(self):
         status, out, err = self.run_guest(
-            "-d", self.pack(TESTS), "-e", "SELFTEST_TIMEOUT=20", "-e", "PAIR_QUEUES=3",
+            "-d", self.pack(TESTS), "-e", "SELFTEST_TIMEOUT=10", "-e", "PAIR_QUEUES=3",
             "--", "/host/guest-netselftests", *TESTS, "net/absent.py")
         self.assertEqual((status, err), (1, ""))
         self.assertEqual(self.tally(status, out), [
@@ -72,7 +73,7 @@ class NetSelftests(GuestTest):
             "FAILED: part: net/slow.sh: slow.sh",
             "FAILED: part: net/dies.py: 1 of 2 tests reported",
             f"FAILED: part: net/absent.py: 0 of unknown tests reported (see {self.build}/log)",
-            "7 passed, 4 failed, 3 skipped"], out.decode())
+            "8 passed, 4 failed, 3 skipped"], out.decode())
         self.assertIn(b"# left behind by left.sh: netdevsim7", out)
         self.assertIn(b"# left behind by left.sh: network namespace left", out)
         self.assertIn(b"# not ok 1 this is no result", out)

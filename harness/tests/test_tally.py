@@ -73,6 +73,11 @@ class Tally(unittest.TestCase):
         self.check("ktap", good, 0, "2 passed, 0 failed, 1 skipped")
         self.check("ktap", good, 126, "2 passed, 1 failed, 1 skipped", "exit status 126")
 
+    def test_an_expected_failure_is_skipped_with_its_reason(self):
+        log = KTAP.replace("ok 2 global.b # SKIP no veth", "ok 2 global.b # XFAIL no split")
+        self.check("ktap", log, 1, "1 passed, 1 failed, 1 skipped",
+                   "global.b (failed as expected: no split)")
+
     def test_a_program_that_is_skipped_whole_is_counted_once(self):
         self.check("ktap", "# program: one\n1..0 # SKIP no root\n# status: 4\n" + KTAP, 1,
                    "1 passed, 1 failed, 2 skipped", "no root")

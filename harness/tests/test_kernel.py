@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0
+"""harness/kernel: which sources it builds, with a tree that only looks like Linux."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+HARNESS = pathlib.Path(__file__).resolve().parents[1]
+MAKEFILE = """
+tinyconfig olddefconfig:
+\tcp {config} $(O)/.config
+bzImage:
+\tmkdir -p $(O)/arch/x86/boot
+\tcat $(CURDIR)/content >$(O)/arch/x86/boot/bzImage
+\ttouch $(O)/System.map
+headers_install:
+\tmkdir -p $(O)/usr/include
+"""
+
+
+class Kernel(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.build = pathlib.Path(directory.name) / "build"
+        self.cache = pathlib.Path(directory.name) / "cache"
+        self.linux = self.build / "linux"
+        for name in ("scripts/kconfig", "arch/x86/configs"):
+            (self.linux / name).mkdir(parents=True)
+        merge = self.linux / "scripts/kconfig/merge_config.sh"
+        merge.write_text("#!/bin/sh\n", encoding="utf-8")
+        merge.chmod(0o755)
+        (self.linux / "arch/x86/configs/tiny.config").touch()
+        (self.linux / "Makefile").write_text(
+            MAKEFILE.format(config=HARNESS / "configs/base.config"), encoding="utf-8")
+        self.git("init", "-q", "-b", "base")
+        self.commit("base")
+        self.git("checkout", "-q", "-b", "series")
+        self.commit("patched")
+
+    def git(self, *words):
+        return subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@t", *words], cwd=self.linux,
+            check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def commit(self, content):
+        (self.linux / "content").write_text(content, encoding="utf-8")
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", content)
+
+    def kernel(self, **environment):
+        return subprocess.run(
+            [HARNESS / "kernel", "--path"], check=False, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "ZCRX_BUILD": str(self.build), "ZCRX_CACHE": str(self.cache),
+                 "KEEP": "1", "KCONFIG": "", "BRANCH": "", **environment})
+
+    def content(self, **environment):
+        """what was built into the image, and what was said"""
+        done = self.kernel(**environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        image = pathlib.Path(done.stdout.rstrip("\n"))
+        return image.read_text(encoding="utf-8"), done.stderr
+
+    def test_a_branch_is_built_beside_the_tree_and_leaves_that_alone(self):
+        (self.linux / "content").write_text("work", encoding="utf-8")
+        self.assertEqual(self.content(BRANCH="base")[0], "base")
+        self.assertEqual(self.content()[0], "work")
+        self.assertEqual(self.git("branch", "--show-current"), "series\n")
+        self.assertEqual(self.git("status", "--porcelain"), " M content\n")
+
+    def test_a_branch_that_moved_is_built_again(self):
+        self.assertEqual(self.content(BRANCH="series")[0], "patched")
+        self.commit("patched more")
+        self.assertEqual(self.content(BRANCH="series")[0], "patched more")
+
+    def test_the_cache_keeps_the_kernel_of_a_branch(self):
+        self.content(BRANCH="base")
+        subprocess.run(["rm", "-rf", self.build / "branch"], check=True)
+        content, said = self.content(BRANCH="base")
+        self.assertEqual(content, "base")
+        self.assertIn("the cache has this one", said)
+
+    def test_a_branch_that_is_not_there_is_refused(self):
+        done = self.kernel(BRANCH="nope")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("build/linux has no branch 'nope'", done.stderr)
+        self.assertFalse((self.build / "branch").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
