@@ -13,11 +13,11 @@ help: ## what there is
 run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 11 minutes)
 	@harness/run
 
-test: ## the tests (cold 17 minutes); PARTS="host series guest net demo" for some of them
+test: ## the tests (cold 17 minutes); PARTS="host series guest net demo alone" for some of them
 	@harness/test $(PARTS)
 
 test-all: ## the same, KUnit, a kernel with KASAN, lockdep, kmemleak, netdevsim's tests on the base too
-	@harness/test host series guest net demo kunit debug compare
+	@harness/test host series guest net demo alone kunit debug compare
 
 kunit: ## KUnit on user-mode Linux (cold 6 minutes, then seconds)
 	@harness/kunit

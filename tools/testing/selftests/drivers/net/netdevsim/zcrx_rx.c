@@ -222,7 +222,7 @@ static void accepted(unsigned int listener, int fd)
 	accept_on(listener);
 }
 
-static void corrupt(struct piece *p, const char *when)
+static void report_corrupt(struct piece *p, const char *when)
 {
 	struct conn *c = &conns[p->conn];
 
@@ -256,11 +256,11 @@ static void received(unsigned int i, const struct io_uring_cqe *cqe)
 	c->bytes += p.len;
 	if ((rcqe->off & IORING_ZCRX_AREA_MASK) != q.area_token ||
 	    p.off >= q.area_size || p.len > q.buf_len - p.off % q.buf_len) {
-		corrupt(&p, "bounds");
+		report_corrupt(&p, "bounds");
 		return;
 	}
 	if (!is_right(&p))
-		corrupt(&p, "arrival");
+		report_corrupt(&p, "arrival");
 
 	if (nr_pieces == max_pieces) {
 		max_pieces = max_pieces ? 2 * max_pieces : 1024;
@@ -280,7 +280,7 @@ static int give(unsigned int n)
 		n = nr_pieces;
 	for (i = 0; i < n && !ret; i++) {
 		if (!is_right(&pieces[i]))
-			corrupt(&pieces[i], "return");
+			report_corrupt(&pieces[i], "return");
 		ret = ifq_refill(&q, pieces[i].off, pieces[i].len);
 	}
 	nr_given += i;
@@ -438,7 +438,7 @@ static void loop(void)
 	}
 }
 
-static void usage(void)
+static void show_help(void)
 {
 	fprintf(stderr,
 		"usage: zcrx_rx [options]\n"
@@ -492,7 +492,7 @@ static void parse(int argc, char **argv, struct options *o)
 			else if (!strcmp(optarg, "udmabuf"))
 				o->area_kind = AREA_UDMABUF;
 			else if (strcmp(optarg, "normal"))
-				usage();
+				show_help();
 			break;
 		case 'b':
 			o->rx_buf_len = strtoul(optarg, NULL, 0);
@@ -518,11 +518,11 @@ static void parse(int argc, char **argv, struct options *o)
 			o->flush = true;
 			break;
 		default:
-			usage();
+			show_help();
 		}
 	}
 	if (optind != argc || !o->listeners || o->listeners > MAX_LISTENERS)
-		usage();
+		show_help();
 }
 
 int main(int argc, char **argv)
