@@ -35,6 +35,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,10 +208,18 @@ static void accepted(unsigned int listener, int fd)
 {
 	struct sockaddr_in6 peer = {};
 	socklen_t len = sizeof(peer);
+	int rto_max = 1000;
 	struct conn *c;
 
 	if (fd < 0 || nr_conns == MAX_CONNS)
 		fail("accepting", fd < 0 ? fd : -ENOSPC);
+	/*
+	 * What arrived out of order is kept, and the buffers with it, until a
+	 * closed socket gives up, which takes minutes when the device is gone.
+	 */
+	if (setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &rto_max,
+		       sizeof(rto_max)))
+		fail("TCP_RTO_MAX_MS", -errno);
 	c = &conns[nr_conns];
 	c->fd = fd;
 	if (getpeername(fd, (void *)&peer, &len))
