@@ -3,6 +3,9 @@
 # The entry points. `make help` lists them; everything they do is in harness/
 # and series/.
 
+# Whom to copy on the mails; make sets it to a compiler by itself.
+copies = $(if $(findstring command line,$(origin CC)),$(foreach c,$(CC),--cc $(c)))
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all kunit kernel kernel-path shell run-in-guest \
 	assemble refresh series check clean
@@ -40,8 +43,8 @@ assemble: ## build/linux: the base with the series on it, as git branches
 refresh: ## the way back: write commits made in build/linux to overlay and patches
 	@series/refresh
 
-series: ## mails to send, in build/mail; V=2 CC=... are passed on
-	@series/export $(if $(V),-v $(V)) $(foreach c,$(CC),--cc $(c))
+series: ## mails to send, in build/mail; SERIES=name for one, V=2 CC=... are passed on
+	@for s in $(or $(SERIES),$(shell grep -v '^\#' series/order)); do series/export $(if $(V),-v $(V)) $(copies) $$s || exit; done
 
 check: ## checkpatch the series, build each of its commits
 	@series/check
