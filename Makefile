@@ -5,10 +5,12 @@
 
 # Whom to copy on the mails; make sets it to a compiler by itself.
 copies = $(if $(findstring command line,$(origin CC)),$(foreach c,$(CC),--cc $(c)))
+mail_options = $(if $(V),-v $(V)) $(copies)
+names = $(or $(SERIES),$(shell grep -v '^\#' series/order))
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all kunit kernel kernel-path shell run-in-guest \
-	assemble refresh series check clean
+	assemble refresh check series series-check series-dry-run clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -43,11 +45,17 @@ assemble: ## build/linux: the base with the series on it, as git branches
 refresh: ## the way back: write commits made in build/linux to overlay and patches
 	@series/refresh
 
-series: ## mails to send, in build/mail; SERIES=name for one, V=2 CC=... are passed on
-	@for s in $(or $(SERIES),$(shell grep -v '^\#' series/order)); do series/export $(if $(V),-v $(V)) $(copies) $$s || exit; done
-
 check: ## checkpatch the series, build each of its commits
 	@series/check
+
+series: ## mails to send, in build/mail; SERIES=name for one, V=2 CC=... are passed on
+	@for s in $(names); do series/export $(mail_options) $$s || exit; done
+
+series-check: ## all that a maintainer's robot would: check, sparse, coccinelle, the documentation pages
+	@series/check --all
+
+series-dry-run: ## pass the mails through git send-email --dry-run, and show who would get them
+	@for s in $(names); do series/dry-run $$s $(mail_options) || exit; done
 
 clean: ## remove build/; the cache stays
 	@rm -rf build

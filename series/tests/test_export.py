@@ -4,14 +4,10 @@
 import email
 import email.header
 import email.policy
-import subprocess
 import unittest
 
 from fakes import THIRD
-from world import REPOSITORY, World
-
-PACKAGES = ("git-email:/usr/lib/git-core/git-send-email "
-            "libmailtools-perl:/usr/share/perl5/Mail/Address.pm")
+from world import World
 
 
 class Export(World):
@@ -101,23 +97,6 @@ class Export(World):
         self.assertEqual(self.refs(), refs)
         self.assertEqual(self.files(self.linux), files)
         self.assertEqual(self.repository_changes(), "")
-
-    def test_git_send_email_accepts_them(self):
-        ready = subprocess.run(
-            ["bash", "-c", f". harness/lib.sh; need_packages {PACKAGES}"],
-            cwd=REPOSITORY, capture_output=True, text=True, check=False)
-        if ready.returncode:
-            self.skipTest(f"git send-email is not installed: {ready.stderr}")
-        self.export("--cc", "Jørn More <more@example.org>")
-        out = self.git("send-email", "--dry-run", "--confirm=never",
-                       "--smtp-server=/bin/true",
-                       *sorted((self.repo / "build/mail/one").glob("*.patch")))
-        self.assertEqual(out.count("Result: OK"), 4)
-        sent = [line for line in out.splitlines() if line.startswith("Sendmail:")]
-        self.assertEqual(len(sent), 4)
-        for line in sent:
-            self.assertLessEqual({f"{name}@example.org" for name in (
-                "maintainer", "reviewer", "list", "more")}, set(line.split()))
 
     # -- refused
 

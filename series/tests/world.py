@@ -17,7 +17,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ("harness/base", "harness/fetch-tarball", "harness/lib.sh",
             "harness/tar2git.py", "series/assemble", "series/refresh",
             "series/export", "series/builds", "series/alone",
-            "series/sparse",
+            "series/sparse", "series/dry-run",
             *(str(path.relative_to(REPOSITORY))
               for path in REPOSITORY.glob("series/*.py")))
 
