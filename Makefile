@@ -8,6 +8,10 @@ copies = $(if $(findstring command line,$(origin CC)),$(foreach c,$(CC),--cc $(c
 mail_options = $(if $(V),-v $(V)) $(copies)
 names = $(or $(SERIES),$(shell grep -v '^\#' series/order))
 
+# As it was typed: make would expand its dollars.
+quote = '
+command = '$(subst $(quote),'\$(quote)',$(value CMD))'
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all kunit kernel kernel-path shell run-in-guest \
 	assemble refresh check series series-check series-dry-run clean
@@ -37,7 +41,7 @@ shell: ## a shell in the guest; build/ is at /host
 	@harness/guest -t 86400 --shell
 
 run-in-guest: ## CMD='...' runs in the guest, its exit status is make's
-	@harness/guest -- bash -c "$$CMD"
+	@harness/guest -- bash -c $(command)
 
 assemble: ## build/linux: the base with the series on it, as git branches
 	@series/assemble

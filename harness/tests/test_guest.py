@@ -4,10 +4,11 @@
 import hashlib
 import os
 import signal
+import subprocess
 import time
 import unittest
 
-from guest_test import PATIENCE, GuestTest
+from guest_test import HARNESS, PATIENCE, GuestTest
 
 
 class Commands(GuestTest):
@@ -18,6 +19,16 @@ class Commands(GuestTest):
         self.assertEqual((status, out, err), (42, b"outerr", ""))
         self.assertIn("to-the-log", self.console())
         self.assertNotIn("outerr", self.console())
+
+    def test_make_runs_a_command_and_tells_that_it_failed(self):
+        for status, made in ((0, 0), (3, 2)):    # make turns every failure into 2
+            with self.subTest(status=status):
+                done = subprocess.run(
+                    ["make", "-s", "run-in-guest",
+                     f"CMD=echo \"it's $((20 + 2))\"; exit {status}"],
+                    cwd=os.path.dirname(HARNESS), env=self.environment, check=False,
+                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                self.assertEqual((done.returncode, done.stdout), (made, b"it's 22\n"))
 
     def test_arguments_and_environment_arrive_exactly(self):
         words = ["", " ", "a  b", "*", "$HOME", "'", '"', "\\", "new\nline", "-n",

@@ -112,6 +112,27 @@ class Real(unittest.TestCase):
                         self.assertEqual(self.tree("HEAD"), wanted[applied])
         self.git("checkout", "-q", names[-1])
 
+    def test_targets_of_make_work(self):
+        names, mails = self.names(), self.repo / "build/mail"
+        self.make("assemble")
+        self.make("refresh")
+        self.assertEqual(self.git("status", "--short", cwd=self.repo), "")
+        self.make("series", "V=2", f"SERIES={names[0]}", "CC=more@example.org")
+        self.assertEqual([path.name for path in mails.iterdir()], [names[0]])
+        cover = (mails / names[0] / "v2-0000-cover-letter.patch").read_text()
+        self.assertIn("\nCc: ", cover)
+        self.assertIn("more@example.org", cover)
+        said = self.make("series-dry-run", "V=3")
+        for name in names:
+            count = len(list((mails / name).glob("v3-*.patch")))
+            self.assertIn(f"\n{count} mails from Tess Tester <tess@example.org>: "
+                          "accepted, not sent", said)
+        self.make("clean")
+        self.assertFalse((self.repo / "build").exists())
+
+    def make(self, *args):
+        return run("make", "-s", *args, cwd=self.repo, **self.env)
+
 
 if __name__ == "__main__":
     unittest.main()
