@@ -35,6 +35,7 @@ static const char help[] =
 "  --seed N        what to send: the same seed gives the same bytes (default 1)\n"
 "  --wait SEC      how long to try while the connection is refused (default 10)\n"
 "  --json          print the result as a JSON object\n"
+"  --help          this text\n"
 "\n"
 "OUTPUT\n"
 "  How many bytes were sent, their checksum (see stream_sum.h) and the time. The\n"
