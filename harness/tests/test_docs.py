@@ -12,7 +12,7 @@ import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 TREE = pathlib.Path(os.environ.get("ZCRX_BUILD", TOP / "build")) / "linux"
-PAGE = TREE / "Documentation/networking/iou-zcrx-notif.rst"
+NETWORKING = TREE / "Documentation/networking"
 
 
 def load_errnos():
@@ -23,10 +23,13 @@ def load_errnos():
 
 
 class WithPage(unittest.TestCase):
+    name = "iou-zcrx-notif"
+
     def setUp(self):
-        if not PAGE.is_file():
-            self.skipTest(f"no {PAGE}; make assemble")
-        self.text = PAGE.read_text(encoding="utf-8")
+        page = NETWORKING / f"{self.name}.rst"
+        if not page.is_file():
+            self.skipTest(f"no {page}; make assemble")
+        self.text = page.read_text(encoding="utf-8")
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.tmp = pathlib.Path(directory.name)
@@ -97,16 +100,22 @@ class Lines(WithPage):
 class Page(WithPage):
     """Pages with a fault are refused before the guest starts."""
 
+    def docs(self, *arguments):
+        return subprocess.run([TOP / "harness/docs", *arguments], text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
     def refuses(self, text, complaint):
         page = self.tmp / "page.rst"
         page.write_text(text, encoding="utf-8")
-        run = subprocess.run([TOP / "harness/docs", page], text=True, check=False,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        run = self.docs(self.name, page)
         if "build the kernel first" in run.stdout:
             self.skipTest("no UAPI headers; make kernel")
         self.assertEqual(1, run.returncode, run.stdout)
         self.assertRegex(run.stdout, complaint)
         self.assertNotIn("in the guest", run.stdout)
+
+
+class Notifications(Page):
 
     def test_markup(self):
         self.refuses(self.without("Registration\n============\n", "Registration\n======\n"),
@@ -115,13 +124,28 @@ class Page(WithPage):
     def test_kernel_doc(self):
         self.refuses(self.without("uring/zcrx_notif.h\n", "uring/zcrx_gone.h\n"), "zcrx_gone")
 
-    def test_a_link_to_another_page(self):
+    def test_a_link_to_a_page_that_is_not_there(self):
         self.refuses(self.without("networking/iou-zcrx.rst", "networking/iou-zrcx.rst"),
-                     "has no link to iou-zcrx.rst")
+                     "has no link to networking/iou-zrcx.rst")
+
+    def test_no_link_to_the_page_that_it_adds_to(self):
+        self.refuses(self.without("Documentation/networking/iou-zcrx.rst", "another page"),
+                     "iou-zcrx-notif.rst has no link to networking/iou-zcrx.rst")
 
     def test_a_path(self):
         self.refuses(self.without("tools/net/zcrxmon", "tools/net/zcrxmonitor"),
                      "there is no tools/net/zcrxmonitor")
+
+    def test_a_picture_that_dot_refuses(self):
+        self.refuses(self.without("rankdir=LR", "rankdir=LR ]"), "syntax error")
+
+    def test_a_picture_that_is_none(self):
+        self.refuses(self.without("kernel-render:: DOT", "kernel-render:: SVG"), "is no picture")
+
+    def test_a_picture_that_is_not_drawn(self):
+        self.refuses(self.without("Detection\n=========\n", "Detection\n=========\n\n"
+                                  ".. kernel-figure:: picture.png\n"),
+                     "image file not readable: .*picture.png")
 
     def test_a_table(self):
         self.refuses(self.without("``EINTR``", "``ESRCH``"), "EINTR, from io_query.., is missing")
@@ -132,6 +156,14 @@ class Page(WithPage):
 
     def test_the_command_that_extracts(self):
         self.refuses(self.without("code-block:: c$/,/", "code-block:: cc$/,/"), "main")
+
+
+class Names(Page):
+
+    def test_a_page_that_nobody_checks(self):
+        run = self.docs("devmem")
+        self.assertEqual(1, run.returncode, run.stdout)
+        self.assertIn("there are no checks of a page devmem", run.stdout)
 
 
 if __name__ == "__main__":
