@@ -97,6 +97,10 @@ class Lines(WithPage):
                               if len(line.expandtabs()) > 80])
 
 
+class NetdevsimLines(Lines):
+    name = "netdevsim"
+
+
 class Page(WithPage):
     """Pages with a fault are refused before the guest starts."""
 
@@ -156,6 +160,35 @@ class Notifications(Page):
 
     def test_the_command_that_extracts(self):
         self.refuses(self.without("code-block:: c$/,/", "code-block:: cc$/,/"), "main")
+
+
+class Netdevsim(Page):
+    name = "netdevsim"
+
+    def test_markup(self):
+        self.refuses(self.without("`Steering`_", "`Steered`_"), 'Unknown target name: "steered"')
+
+    def test_a_link_to_a_page_that_is_not_there(self):
+        self.refuses(self.without("networking/devmem.rst", "networking/devnem.rst"),
+                     "has no link to networking/devnem.rst")
+
+    def test_no_link_to_the_page_on_devlink(self):
+        self.refuses(self.without("Documentation/networking/devlink/netdevsim.rst", "another page"),
+                     "netdevsim.rst has no link to networking/devlink/netdevsim.rst")
+
+    def test_a_path(self):
+        self.refuses(self.without("drivers/net/README.rst", "drivers/net/README"),
+                     "there is no tools/testing/selftests/drivers/net/README")
+
+    def test_an_option_that_the_kernel_lacks(self):
+        self.refuses(self.without("CONFIG_UDMABUF", "CONFIG_UDMA_BUFFER"),
+                     "has no CONFIG_UDMA_BUFFER")
+
+    def test_a_command_that_is_not_shell(self):
+        self.refuses(self.without("  done\n", ""), "syntax error")
+
+    def test_no_command(self):
+        self.refuses(self.text.replace(":: shell", ":: none"), "the page has no commands")
 
 
 class Names(Page):
