@@ -14,7 +14,7 @@ command = '$(subst $(quote),'\$(quote)',$(value CMD))'
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all kunit kernel kernel-path shell run-in-guest \
-	assemble refresh check series series-check series-dry-run clean
+	assemble refresh mutants picture check series series-check series-dry-run clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -48,6 +48,12 @@ assemble: ## build/linux: the base with the series on it, as git branches
 
 refresh: ## the way back: write commits made in build/linux to overlay and patches
 	@series/refresh
+
+mutants: ## put faults into the kernel code, one by one: does a test notice? (about half an hour)
+	@harness/mutants
+
+picture: ## run what make run does and draw harness/picture.svg from it
+	@harness/picture
 
 check: ## checkpatch the series, build each of its commits
 	@series/check

@@ -117,6 +117,7 @@ class Real(unittest.TestCase):
         self.make("assemble")
         self.make("refresh")
         self.assertEqual(self.git("status", "--short", cwd=self.repo), "")
+        shutil.rmtree(mails, ignore_errors=True)
         self.make("series", "V=2", f"SERIES={names[0]}", "CC=more@example.org")
         self.assertEqual([path.name for path in mails.iterdir()], [names[0]])
         cover = (mails / names[0] / "v2-0000-cover-letter.patch").read_text()

@@ -11,7 +11,7 @@ import errno
 import zcrx_lib as zl
 from zcrx_lib import COPY, KB, MB, NO_BUFFERS, Flow, Pair, Receiver
 
-from lib.py import KsftNamedVariant, NetdevFamily
+from lib.py import KsftNamedVariant, KsftSkipEx, NetdevFamily, cmd
 from lib.py import ksft_eq, ksft_exit, ksft_ge, ksft_gt, ksft_in, ksft_ne, \
     ksft_run, ksft_true, ksft_variants
 
@@ -184,6 +184,34 @@ def copies_are_counted_exactly(netnl, ipver) -> None:
     rx.exit()
 
 
+def _csum_errors():
+    """Segments that TCP of this namespace dropped for their checksum"""
+    with open("/proc/net/snmp", encoding="ascii") as f:
+        names, values = (line.split() for line in f if line.startswith("Tcp:"))
+    return int(values[names.index("InCsumErrors")])
+
+
+def corrupted_packets_are_not_delivered(netnl) -> None:
+    """
+    The device says of payload that it placed that the checksum was right. So it
+    leaves a packet with a wrong one whole, for TCP to count and drop.
+    """
+    pair = Pair(netnl)
+    if cmd(f"tc qdisc add dev {pair.peer_ifname} root netem corrupt 10%",
+           ns=pair.netns, fail=False).ret:
+        raise KsftSkipEx("the kernel has no netem, or there is no tc")
+    before = _csum_errors()
+    rx = Receiver(pair, "--area", 16 * MB)
+    flow = Flow(pair, rx)
+
+    flow.start(8 * MB)
+    flow.join()
+    flow.wait_arrived()
+    ksft_gt(_csum_errors(), before)
+    _check_no_copies(rx.stats())
+    rx.exit()
+
+
 def copies_end_without_buffers(netnl) -> None:
     """
     When it is copies that find no buffer the receive ends with an error, is
@@ -326,6 +354,7 @@ def main() -> None:
     ksft_run([page_pool_notifies_of_no_buffers,
               zero_copy_alone_is_silent,
               copies_are_counted_exactly,
+              corrupted_packets_are_not_delivered,
               copies_end_without_buffers,
               copies_to_a_dmabuf_fail_silently,
               notification_wakes_a_sleeping_receiver,
