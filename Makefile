@@ -19,10 +19,10 @@ command = '$(subst $(quote),'\$(quote)',$(value CMD))'
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 11 minutes)
+run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 14 minutes)
 	@harness/run
 
-test: ## the tests (cold about 22 minutes); PARTS="host series guest net demo alone" for some of them
+test: ## the tests (cold 40 minutes); PARTS="host series guest net demo alone" for some of them
 	@harness/test $(PARTS)
 
 test-all: ## the same, KUnit, a kernel with KASAN, lockdep, kmemleak, netdevsim's tests on the base too
