@@ -22,7 +22,7 @@ help: ## what there is
 run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 14 minutes)
 	@harness/run
 
-test: ## the tests (cold 40 minutes); PARTS="host series guest net demo alone" for some of them
+test: ## the tests (cold 43 minutes); PARTS="host series guest net demo alone" for some of them
 	@harness/test $(PARTS)
 
 test-all: ## the same, KUnit, a kernel with KASAN, lockdep, kmemleak, netdevsim's tests on the base too
