@@ -83,6 +83,20 @@ class Kernel(unittest.TestCase):
         self.assertEqual(content, "base")
         self.assertIn("the cache has this one", said)
 
+    def test_only_what_is_in_a_kernel_makes_it_new(self):
+        self.content()
+        for name in ("Documentation/page.rst", "tools/testing/selftests/x.c",
+                     "tools/net/y.c", "MAINTAINERS"):
+            path = self.linux / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("new", encoding="utf-8")
+            self.assertNotIn("kernel", self.content()[1], name)
+        self.git("add", "-A")
+        self.assertNotIn("kernel", self.content()[1])
+        (self.linux / "tools/objtool").mkdir()
+        (self.linux / "tools/objtool/z.c").touch()
+        self.assertIn("kernel", self.content()[1])
+
     def test_a_branch_that_is_not_there_is_refused(self):
         done = self.kernel(BRANCH="nope")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
