@@ -67,6 +67,14 @@ int zn_raw_register(int ring_fd, struct io_uring_zcrx_ifq_reg *reg)
 	return sys_register(ring_fd, IORING_REGISTER_ZCRX_IFQ, reg, 1);
 }
 
+static int do_register(const struct zn_opts *o, int ring_fd,
+		       struct io_uring_zcrx_ifq_reg *reg)
+{
+	if (o->do_register)
+		return o->do_register(ring_fd, reg, o->do_register_arg);
+	return zn_raw_register(ring_fd, reg);
+}
+
 int zn_ctrl(int ring_fd, struct zcrx_ctrl *c)
 {
 	return sys_register(ring_fd, IORING_REGISTER_ZCRX_CTRL, c, 0);
@@ -179,7 +187,7 @@ static int register_ifq(struct zn_ifq *q, const struct zn_opts *o,
 		rd.flags = IORING_MEM_REGION_TYPE_USER;
 	}
 
-	ret = zn_raw_register(q->ring.ring_fd, &reg);
+	ret = do_register(o, q->ring.ring_fd, &reg);
 	if (ret)
 		return ret;
 
@@ -343,7 +351,7 @@ int zn_import(struct zn_ifq *imp, const struct zn_ifq *from, int fd,
 	imp->stats_size = from->stats_size;
 	imp->user_data = from->user_data;
 
-	ret = zn_raw_register(imp->ring.ring_fd, &reg);
+	ret = do_register(o, imp->ring.ring_fd, &reg);
 	if (ret)
 		zn_close(imp);
 	else

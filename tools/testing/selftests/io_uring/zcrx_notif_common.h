@@ -47,6 +47,11 @@ struct zn_opts {
 	bool		kernel_region;		/* mmap() it from the ring */
 	unsigned int	region_extra_pages;
 	unsigned char	region_fill;		/* not with kernel_region */
+	/* In the place of zn_raw_register(), for what goes around it. */
+	int		(*do_register)(int ring_fd,
+				       struct io_uring_zcrx_ifq_reg *reg,
+				       void *arg);
+	void		*do_register_arg;
 };
 
 /* A buffer that the application holds, as its CQE named it. */

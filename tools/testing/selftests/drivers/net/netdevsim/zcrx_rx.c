@@ -16,6 +16,9 @@
  *
  * events
  *	ready		registered and listening, "ports" says where
+ *	faults		registered with faults, "places" that failed one by one,
+ *			and what came of it; or what is "missing" for that
+ *	problem		after fault number "n", "what" was wrong
  *	failed		could not start, "what" and "errno" say why
  *	accept		a connection, receiving
  *	notif		a notification; "slept" if we slept for it, "alone" if
@@ -461,7 +464,9 @@ static void show_help(void)
 		"  -s, --stats		count\n"
 		"  -l, --listeners N	ports to listen on, default 1\n"
 		"  -H, --hold		keep buffers from the beginning\n"
-		"  -f, --flush		flush after giving back\n");
+		"  -f, --flush		flush after giving back\n"
+		"  -F, --faults		register first with each possible fault\n"
+		"  -C, --fail-cache NAME	register first without memory of a slab cache\n");
 	exit(2);
 }
 
@@ -479,11 +484,13 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "listeners",	required_argument,	NULL, 'l' },
 		{ "hold",	no_argument,		NULL, 'H' },
 		{ "flush",	no_argument,		NULL, 'f' },
+		{ "faults",	no_argument,		NULL, 'F' },
+		{ "fail-cache",	required_argument,	NULL, 'C' },
 		{}
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "i:q:a:k:b:r:m:sl:Hf", longs,
+	while ((c = getopt_long(argc, argv, "i:q:a:k:b:r:m:sl:HfFC:", longs,
 				NULL)) != -1) {
 		switch (c) {
 		case 'i':
@@ -526,6 +533,12 @@ static void parse(int argc, char **argv, struct options *o)
 		case 'f':
 			o->flush = true;
 			break;
+		case 'F':
+			o->faults = true;
+			break;
+		case 'C':
+			o->fail_cache = optarg;
+			break;
 		default:
 			show_help();
 		}
@@ -551,6 +564,8 @@ int main(int argc, char **argv)
 	auto_refill = !o.hold;
 	flush_always = o.flush;
 
+	if (o.faults || o.fail_cache)
+		register_with_faults(&o);
 	ret = ifq_open(&q, &o, &what);
 	if (ret)
 		fail(what, ret);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The parts of zcrx_rx, a receiver on io_uring zero-copy receive that a script
- * drives: zcrx_rx.c has the connections, the commands and the events, and
- * zcrx_rx_ifq.c has the zcrx instance with its area and its refill queue.
+ * drives: zcrx_rx.c has the connections, the commands and the events,
+ * zcrx_rx_ifq.c has the zcrx instance with its area and its refill queue, and
+ * zcrx_rx_fault.c registers instances while things fail.
  */
 #ifndef ZCRX_RX_H
 #define ZCRX_RX_H
@@ -39,6 +40,11 @@ struct options {
 	unsigned int	listeners;
 	bool		hold;
 	bool		flush;
+	bool		faults;		/* fail all that can, one by one */
+	const char	*fail_cache;	/* fail allocations of a slab cache */
+	/* in the place of io_uring_register_ifq() */
+	int		(*do_register)(struct io_uring *ring,
+				       struct io_uring_zcrx_ifq_reg *reg);
 };
 
 struct ifq {
@@ -46,6 +52,8 @@ struct ifq {
 	unsigned char		*area;		/* mapped for us to look at */
 	size_t			area_size;
 	int			dmabuf_fd;	/* 0: none */
+	void			*region;	/* of the refill queue */
+	size_t			region_size;
 	__u32			id;
 	__u64			area_token;
 	unsigned int		buf_len;
@@ -58,6 +66,7 @@ struct ifq {
 
 /* 0 or a negative errno; @what then names the step that failed. */
 int ifq_open(struct ifq *q, const struct options *o, const char **what);
+/* The ring, then the memory. */
 void ifq_close(struct ifq *q);
 /* Put one entry into the refill queue, which is flushed when it is full. */
 int ifq_refill(struct ifq *q, __u64 off, __u32 len);
@@ -66,5 +75,11 @@ int ifq_arm(struct ifq *q, __u32 mask);
 /* Before and after looking into the area, which may be a dma-buf. */
 void ifq_begin_read(struct ifq *q);
 void ifq_end_read(struct ifq *q);
+
+/*
+ * Register with faults, as the options say, and print what came of it. Whatever
+ * fails is tried once more, without.
+ */
+void register_with_faults(const struct options *o);
 
 #endif /* ZCRX_RX_H */

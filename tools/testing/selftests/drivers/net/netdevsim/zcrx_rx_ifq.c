@@ -128,12 +128,12 @@ static int describe(struct zcrx_notification_desc *desc,
 }
 
 static int register_ifq(struct ifq *q, const struct options *o,
-			const struct zcrx_notification_desc *desc,
-			void *region, size_t region_size)
+			const struct zcrx_notification_desc *desc)
 {
+	void *region = q->region;
 	struct io_uring_region_desc rd = {
 		.user_addr = (unsigned long)region,
-		.size = region_size,
+		.size = q->region_size,
 		.flags = IORING_MEM_REGION_TYPE_USER,
 	};
 	struct io_uring_zcrx_area_reg area = { .len = q->area_size };
@@ -162,7 +162,8 @@ static int register_ifq(struct ifq *q, const struct options *o,
 		reg.flags = ZCRX_REG_NODEV;
 	}
 
-	ret = io_uring_register_ifq(&q->ring, &reg);
+	ret = o->do_register ? o->do_register(&q->ring, &reg) :
+			       io_uring_register_ifq(&q->ring, &reg);
 	if (ret)
 		return ret;
 	q->id = reg.zcrx_id;
@@ -183,8 +184,7 @@ int ifq_open(struct ifq *q, const struct options *o, const char **what)
 	struct zcrx_notification_desc desc = {};
 	size_t page = sysconf(_SC_PAGESIZE);
 	struct io_uring_query_zcrx zq = {};
-	size_t rq_end, region_size;
-	void *region;
+	size_t rq_end;
 	int ret;
 
 	*what = "query";
@@ -205,21 +205,25 @@ int ifq_open(struct ifq *q, const struct options *o, const char **what)
 	if (ret)
 		return ret;
 	*what = "region";
-	region_size = round_up(rq_end + page, page);
-	region = map(region_size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	if (!region)
+	q->region_size = round_up(rq_end + page, page);
+	q->region = map(q->region_size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (!q->region)
 		return -errno;
 	*what = "ring";
 	ret = open_ring(q);
 	if (ret)
 		return ret;
 	*what = "registration";
-	return register_ifq(q, o, &desc, region, region_size);
+	return register_ifq(q, o, &desc);
 }
 
 void ifq_close(struct ifq *q)
 {
 	io_uring_queue_exit(&q->ring);
+	munmap(q->area, q->area_size);
+	munmap(q->region, q->region_size);
+	if (q->dmabuf_fd)
+		close(q->dmabuf_fd);
 }
 
 static int ctrl(struct ifq *q, struct zcrx_ctrl *c)

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whatever fails while a notification is posted or the payload received that is
+ * notified of, no notification is lost. If its CQE neither fits in the CQ nor
+ * can be put on the overflow list, the type stays armed and the next event
+ * notifies. The first place that can fail is made to, then the second, until
+ * there are no more.
+ */
+#include "zcrx_notif_fault.h"
+
+#define CQ_ENTRIES	8
+
+/* The creator @q has a small CQ, the importer @imp makes the events. */
+FIXTURE(post)
+{
+	struct zn_ifq q;
+	struct zn_ifq imp;
+	struct zn_events ev;
+	struct zn_events imp_ev;
+};
+
+FIXTURE_VARIANT(post)
+{
+	__u32		ring_flags;
+	unsigned int	nops;	/* CQEs that are there already */
+	__u32		type;
+};
+
+FIXTURE_VARIANT_ADD(post, full_cq)
+{
+	.ring_flags = IORING_SETUP_CQE32,
+	.nops = CQ_ENTRIES,
+	.type = ZCRX_NOTIF_COPY,
+};
+
+FIXTURE_VARIANT_ADD(post, full_cq_mixed)
+{
+	.ring_flags = IORING_SETUP_CQE_MIXED,
+	.nops = CQ_ENTRIES,
+	.type = ZCRX_NOTIF_COPY,
+};
+
+FIXTURE_VARIANT_ADD(post, full_cq_no_buffers)
+{
+	.ring_flags = IORING_SETUP_CQE32,
+	.nops = CQ_ENTRIES,
+	.type = ZCRX_NOTIF_NO_BUFFERS,
+};
+
+FIXTURE_VARIANT_ADD(post, room_in_cq)
+{
+	.ring_flags = IORING_SETUP_CQE32,
+	.nops = 0,
+	.type = ZCRX_NOTIF_COPY,
+};
+
+FIXTURE_SETUP(post)
+{
+	const struct zcrx_notification_desc desc = {
+		.user_data = ZN_USER_DATA,
+		.type_mask = ZN_ALL_TYPES,
+	};
+	const struct zn_opts o = {
+		.area_pages = 1,
+		.ring_flags = variant->ring_flags,
+		.cq_entries = CQ_ENTRIES,
+		.desc = &desc,
+		.stats = true,
+	};
+	const struct zn_opts imp_opts = {};
+	int fd;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(0, fi_open());
+	ASSERT_EQ(0, zn_open(&self->q, &o));
+	fd = zn_export(&self->q);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, zn_import(&self->imp, &self->q, fd, &imp_opts));
+	close(fd);
+	ASSERT_EQ(0, zn_connect(&self->imp));
+}
+
+FIXTURE_TEARDOWN(post)
+{
+	EXPECT_EQ(0, self->imp_ev.notifs + self->imp_ev.others);
+	zn_close(&self->imp);
+	zn_close(&self->q);
+}
+
+/* One event of @type; the area has one buffer. */
+static int make_event(struct zn_ifq *imp, struct zn_events *ev, __u32 type)
+{
+	if (type == ZCRX_NOTIF_NO_BUFFERS)
+		return zn_make_no_buffers(imp, ev);
+	zn_refill(imp, imp->nr_held);
+	return zn_make_copy(imp, ev);
+}
+
+static int fill_cq(struct zn_ifq *q, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		io_uring_prep_nop(io_uring_get_sqe(&q->ring));
+	return io_uring_submit_and_get_events(&q->ring) == nr ? 0 : -EIO;
+}
+
+/* All that there is. The kernel tells once that a CQE was dropped. */
+static int reap_all(struct zn_ifq *q, struct zn_events *ev)
+{
+	int ret = zn_reap(q, ev, 0, 0);
+
+	if (ret == -EBADR)
+		ret = zn_reap(q, ev, 0, 0);
+	/* What was on the overflow list. */
+	return ret < 0 ? ret : zn_reap(q, ev, 0, 0);
+}
+
+TEST_F_TIMEOUT(post, loses_nothing, SWEEP_TIME)
+{
+	unsigned int n, refused = 0, posted = 0;
+	struct zn_events *ev = &self->ev;
+	struct zn_ifq *q = &self->q;
+	bool injected = true;
+
+	/* The type is armed at the begin and end of each round. */
+	if (variant->type == ZCRX_NOTIF_NO_BUFFERS) {
+		ASSERT_EQ(0, zn_make_copy(&self->imp, &self->imp_ev));
+		ASSERT_LE(0, reap_all(q, ev));
+	}
+	for (n = 1; injected && n < MAX_FAULTS; n++) {
+		unsigned int dropped = *q->ring.cq.koverflow;
+		int ret;
+
+		memset(ev, 0, sizeof(*ev));
+		ASSERT_EQ(0, fill_cq(q, variant->nops));
+		ASSERT_EQ(0, make_event(&self->imp, &self->imp_ev,
+					variant->type));
+		fi_nth(n);
+		ret = io_uring_get_events(&q->ring);
+		injected = fi_off();
+		EXPECT_TRUE(ret >= 0 || ret == -EBADR || ret == -ENOMEM ||
+			    ret == -EFAULT)
+			TH_LOG("errno %d", -ret);
+
+		ASSERT_LE(0, reap_all(q, ev));
+		dropped = *q->ring.cq.koverflow - dropped;
+		EXPECT_EQ(variant->nops, ev->others);
+		EXPECT_EQ(1, ev->notifs + dropped);
+		if (!ev->notifs) {
+			/* It has not fired. */
+			refused++;
+			EXPECT_EQ(-EINVAL, zn_arm(q, variant->type));
+			ASSERT_EQ(0, make_event(&self->imp, &self->imp_ev,
+						variant->type));
+			ASSERT_LE(0, reap_all(q, ev));
+		} else {
+			posted += injected;
+		}
+		ASSERT_EQ(1, ev->notifs)
+			TH_LOG("with fault %u", n);
+		EXPECT_EQ(variant->type, ev->notif_mask);
+
+		/* That was it. */
+		ASSERT_EQ(0, make_event(&self->imp, &self->imp_ev,
+					variant->type));
+		ASSERT_LE(0, reap_all(q, ev));
+		EXPECT_EQ(1, ev->notifs);
+		ASSERT_EQ(0, zn_arm(q, variant->type))
+			TH_LOG("with fault %u", n);
+	}
+	TH_LOG("%u faults: %u times no CQE", refused + posted, refused);
+	EXPECT_LT(n, MAX_FAULTS);
+	/* The allocation for the overflow list has failed, if there is one. */
+	EXPECT_EQ(variant->nops > 0, refused > 0);
+}
+
+/* The ring that receives is the one that is notified. */
+FIXTURE(receive)
+{
+	struct zn_ifq q;
+	struct zn_events ev;
+};
+
+FIXTURE_VARIANT(receive)
+{
+	__u32 type;
+};
+
+FIXTURE_VARIANT_ADD(receive, copy) { .type = ZCRX_NOTIF_COPY };
+FIXTURE_VARIANT_ADD(receive, no_buffers) { .type = ZCRX_NOTIF_NO_BUFFERS };
+
+FIXTURE_SETUP(receive)
+{
+	const struct zcrx_notification_desc desc = {
+		.user_data = ZN_USER_DATA,
+		.type_mask = variant->type,
+	};
+	const struct zn_opts o = {
+		.area_pages = 1,
+		.desc = &desc,
+		.stats = true,
+	};
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(0, fi_open());
+	ASSERT_EQ(0, zn_open(&self->q, &o));
+	ASSERT_EQ(0, zn_connect(&self->q));
+}
+
+FIXTURE_TEARDOWN(receive)
+{
+	zn_close(&self->q);
+}
+
+static __u64 count(struct zn_ifq *q, __u32 type)
+{
+	return zn_load(type == ZCRX_NOTIF_COPY ? &q->stats->copy_count :
+						 &q->stats->no_buffers_count);
+}
+
+/* A multishot receive of one byte that is sent already. */
+static void prepare_receive(struct zn_ifq *q)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
+
+	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, q->server_fd, NULL, 1, 0);
+	sqe->ioprio |= IORING_RECV_MULTISHOT;
+	sqe->zcrx_ifq_idx = q->zcrx_id;
+	sqe->user_data = ZN_RECV;
+}
+
+TEST_F_TIMEOUT(receive, loses_nothing, SWEEP_TIME)
+{
+	struct zn_events *ev = &self->ev;
+	struct zn_ifq *q = &self->q;
+	unsigned int n, failed = 0;
+	bool injected = true;
+
+	if (variant->type == ZCRX_NOTIF_NO_BUFFERS)
+		ASSERT_EQ(0, zn_make_copy(q, ev));
+	for (n = 1; injected && n < MAX_FAULTS; n++) {
+		__u64 seen = count(q, variant->type);
+		int ret;
+
+		memset(ev, 0, sizeof(*ev));
+		if (q->sent == q->received)
+			ASSERT_EQ(1, zn_send(q, 1));
+		prepare_receive(q);
+		fi_nth(n);
+		ret = io_uring_submit_and_get_events(&q->ring);
+		injected = fi_off();
+		/* What was not submitted is now. */
+		while (!ev->recv_ended)
+			ASSERT_LT(0, zn_reap(q, ev, 1, ZN_TIMEOUT))
+				TH_LOG("with fault %u, errno %d", n, -ret);
+		ASSERT_LE(0, zn_reap(q, ev, 0, 0));
+		failed += ret < 0 || (ev->recv_end_res &&
+				      variant->type == ZCRX_NOTIF_COPY);
+		EXPECT_EQ(count(q, variant->type) != seen, ev->notifs)
+			TH_LOG("with fault %u", n);
+		if (!ev->notifs) {
+			/* The receive had failed before. */
+			ret = variant->type == ZCRX_NOTIF_COPY ?
+				zn_make_copy(q, ev) : zn_make_no_buffers(q, ev);
+			ASSERT_EQ(0, ret);
+			ASSERT_LE(0, zn_reap(q, ev, 0, 0));
+		}
+		ASSERT_EQ(1, ev->notifs)
+			TH_LOG("with fault %u", n);
+		EXPECT_EQ(0, ev->bad + ev->others);
+		if (variant->type == ZCRX_NOTIF_COPY)
+			EXPECT_EQ(1, zn_refill(q, ~0U));
+		ASSERT_EQ(0, zn_arm(q, variant->type));
+	}
+	TH_LOG("%u faults: %u times it failed", n - 2, failed);
+	EXPECT_LT(n, MAX_FAULTS);
+	EXPECT_LT(2, n);
+}
+
+int main(int argc, char **argv)
+{
+	return run_with_faults(argc, argv);
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whatever fails in a registration: it says so or gets by, and leaves nothing
+ * behind. After each fault the same registration succeeds on the same ring and
+ * gets what it would have got the first time, notifications come as ever, and
+ * when all is closed the ring is freed and no memory stays pinned or accounted.
+ */
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "zcrx_notif_fault.h"
+
+FIXTURE(registration)
+{
+	struct reg_call call;
+};
+
+FIXTURE_VARIANT(registration)
+{
+	struct attempt	a;
+	struct zn_opts	o;
+	bool		no_desc;
+	bool		no_types;
+	bool		memlock;	/* of a user that has a limit */
+	unsigned int	copies;
+};
+
+FIXTURE_VARIANT_ADD(registration, kernel_region)
+{
+	.o.kernel_region = true, .o.region_extra_pages = 3,
+	.copies = 7,
+};
+
+FIXTURE_VARIANT_ADD(registration, user_region)
+{
+	.o.region_extra_pages = 3,
+	.copies = 7,
+};
+
+FIXTURE_VARIANT_ADD(registration, second_of_its_ring)
+{
+	.o.kernel_region = true, .a.crowded = true,
+	.copies = 7,
+};
+
+/* Large enough for allocations of more than a page. */
+FIXTURE_VARIANT_ADD(registration, many_pages)
+{
+	.o.area_pages = 700, .o.rq_entries = 4096,
+	.o.region_extra_pages = 520,
+	.copies = 7,
+};
+
+FIXTURE_VARIANT_ADD(registration, unpopulated)
+{
+	.o.area_pages = 8, .o.region_extra_pages = 3,
+	.a.unpopulated = true,
+	.copies = 7,
+};
+
+FIXTURE_VARIANT_ADD(registration, counters_alone)
+{
+	.o.kernel_region = true, .no_types = true,
+	.copies = 7,
+};
+
+FIXTURE_VARIANT_ADD(registration, without_descriptor)
+{
+	.o.kernel_region = true, .no_desc = true,
+	.copies = 6,
+};
+
+FIXTURE_VARIANT_ADD(registration, without_descriptor_user_region)
+{
+	.no_desc = true,
+	.copies = 6,
+};
+
+FIXTURE_VARIANT_ADD(registration, memlock_kernel_region)
+{
+	.o.kernel_region = true, .memlock = true,
+	.copies = 7,
+};
+
+FIXTURE_VARIANT_ADD(registration, memlock_user_region)
+{
+	.memlock = true,
+	.copies = 7,
+};
+
+FIXTURE_VARIANT_ADD(registration, copies)
+{
+	.o.kernel_region = true, .a.what = COPIES,
+	.copies = 7,
+};
+
+FIXTURE_VARIANT_ADD(registration, copies_without_descriptor)
+{
+	.no_desc = true, .a.what = COPIES,
+	.copies = 6,
+};
+
+/* Not once but whenever it is tried. */
+FIXTURE_VARIANT_ADD(registration, no_request)
+{
+	.o.kernel_region = true,
+	.a = { .what = CACHES, .caches = { "io_kiocb" } },
+};
+
+FIXTURE_VARIANT_ADD(registration, no_xarray_node)
+{
+	.o.kernel_region = true,
+	.a = { .what = CACHES, .caches = { "radix_tree_node" },
+	.crowded = true },
+};
+
+FIXTURE_SETUP(registration)
+{
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(0, fi_open());
+	self->call.other_area = map(AREA_SIZE);
+	ASSERT_NE(NULL, self->call.other_area);
+}
+
+FIXTURE_TEARDOWN(registration)
+{
+	if (self->call.other_area)
+		munmap(self->call.other_area, AREA_SIZE);
+}
+
+/* The least RLIMIT_MEMLOCK that lets @o succeed, which stays set. */
+static int limit_memlock(const struct zn_opts *o)
+{
+	struct rlimit rl = { .rlim_max = 64 << 20 };
+	struct before before;
+	struct zn_ifq q;
+
+	for (rl.rlim_cur = 0; rl.rlim_cur < rl.rlim_max;
+	     rl.rlim_cur += page_size()) {
+		int ret;
+
+		look(&before);
+		if (setrlimit(RLIMIT_MEMLOCK, &rl))
+			return -errno;
+		ret = zn_open(&q, o);
+		if (!ret)
+			zn_close(&q);
+		if (!zn_wait_until(as_before, &before, FREE_TIME))
+			return -EBUSY;
+		if (ret != -ENOMEM)
+			return ret;
+	}
+	return -ENOMEM;
+}
+
+TEST_F_TIMEOUT(registration, is_done_or_undone, SWEEP_TIME)
+{
+	struct zcrx_notification_desc desc = both_types;
+	struct zn_opts o = variant->o;
+	struct before before;
+
+	if (variant->no_types)
+		desc.type_mask = 0;
+	o.stats = !variant->no_desc;
+	o.desc = variant->no_desc ? NULL : &desc;
+	if (variant->memlock) {
+		ASSERT_EQ(0, zn_drop_caps(2000000 + getpid()));
+		ASSERT_EQ(0, prctl(PR_SET_DUMPABLE, 1));
+		ASSERT_EQ(0, limit_memlock(&o));
+	}
+	self->call._metadata = _metadata;
+	self->call.a = variant->a;
+	self->call.a.n = 1;
+	o.do_register = attempt_register;
+	o.do_register_arg = &self->call;
+
+	do {
+		struct zn_ifq q;
+		int ret;
+
+		look(&before);
+		ret = zn_open(&q, &o);
+		if (self->call.a.unavailable)
+			SKIP(return, "cannot fail %s alone",
+			     self->call.a.caches[0]);
+		ASSERT_EQ(0, ret)
+			TH_LOG("with fault %u", self->call.a.n);
+		ASSERT_EQ(0, zn_connect(&q));
+		if (o.desc && desc.type_mask) {
+			check_notifies(_metadata, &q, &q);
+		} else {
+			struct zn_events ev = {};
+
+			ASSERT_EQ(0, zn_make_copy(&q, &ev));
+			EXPECT_EQ(0, ev.notifs + ev.others + ev.bad);
+			EXPECT_EQ(-EINVAL, zn_arm(&q, ZCRX_NOTIF_COPY));
+		}
+		zn_close(&q);
+		check_gone(_metadata, &before);
+	} while (next(_metadata, &self->call.a));
+	check_sweep(_metadata, &self->call.a, variant->copies, true);
+}
+
+int main(int argc, char **argv)
+{
+	return run_with_faults(argc, argv);
+}
