@@ -165,7 +165,7 @@ static int mark_caches(const char *const *caches, const char *value)
 {
 	int ret = 0;
 
-	for (; caches && *caches; caches++) {
+	for (; *caches; caches++) {
 		char file[256];
 
 		snprintf(file, sizeof(file), "/sys/kernel/slab/%s/failslab",
@@ -185,7 +185,7 @@ int fi_caches(const char *const *caches)
 	}
 	mode = CACHES;
 	failing = caches;
-	if (write_file(FAILSLAB "cache-filter", caches ? "Y" : "N") ||
+	if (write_file(FAILSLAB "cache-filter", "Y") ||
 	    write_number(FAILSLAB "probability", 100))
 		abort();
 	make_it_fail();
@@ -228,7 +228,8 @@ static bool copy_off(void)
 static bool caches_off(void)
 {
 	if (pwrite(make_it_fail_fd, "0", 1, 0) != 1 ||
-	    write_number(FAILSLAB "probability", 0))
+	    write_number(FAILSLAB "probability", 0) ||
+	    write_file(FAILSLAB "cache-filter", "N"))
 		abort();
 	mark_caches(failing, "0");
 	return true;

@@ -31,9 +31,9 @@ void fi_nth(unsigned int n);
 /* Fail the @n-th copy from or to user space. */
 void fi_nth_copy(unsigned int n);
 /*
- * Fail all allocations from the slab @caches, a list that ends with NULL, or
- * all there are when it is NULL. Returns a negative errno if there is no such
- * cache, or it cannot be told from others.
+ * Fail all allocations from the slab @caches, a list that ends with NULL.
+ * Returns a negative errno if there is no such cache, or it cannot be told from
+ * others.
  */
 int fi_caches(const char *const *caches);
 

@@ -243,7 +243,8 @@ class Receiver:
     zcrx_rx on the queue of a pair, or without a device. Ends with the test
     case. Options are those of the program.
     """
-    def __init__(self, pair, *options, mask=NO_BUFFERS | COPY, stats=True):
+    def __init__(self, pair, *options, mask=NO_BUFFERS | COPY, stats=True,
+                 deadline=DEADLINE):
         if not BIN.exists():
             raise KsftSkipEx(f"{BIN} is not there (built without liburing?)")
         args = [BIN.as_posix(), "--mask", str(mask)]
@@ -258,7 +259,7 @@ class Receiver:
                                       encoding="ascii")
         self.events = Events(self._proc.stdout)
         self._end = defer(self._cleanup)
-        ready = self.events.get("ready", "failed")
+        ready = self.events.get("ready", "failed", deadline=deadline)
         if ready["ev"] == "failed":
             self._refused(ready)
         self.ports = ready["ports"]

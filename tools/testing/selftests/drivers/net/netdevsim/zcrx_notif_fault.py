@@ -18,6 +18,8 @@ from lib.py import ip, ksft_eq, ksft_exit, ksft_ge, ksft_pr, ksft_run, \
     ksft_variants
 
 AREA = 256 * KB
+# For all faults.
+DEADLINE = 300
 # Page pools have numbers, of which as many share a node of their xarray.
 XARRAY_NODE = 64
 
@@ -78,7 +80,7 @@ def _check_usable(pair, rx):
 def registration(netnl, setup) -> None:
     """Each place that can fail, one by one"""
     pair = Pair(netnl)
-    rx = Receiver(pair, "--faults", *setup(pair))
+    rx = Receiver(pair, "--faults", *setup(pair), deadline=DEADLINE)
     faults = _check_faults(rx)
     # Of the four structures three are read and written, one is read.
     ksft_ge(faults["EFAULT"], 7)

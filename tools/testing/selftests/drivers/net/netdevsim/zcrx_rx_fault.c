@@ -72,13 +72,10 @@ static int register_faulty(struct io_uring *ring,
 	int fds = nr_fds();
 	int ret;
 
-	if (fault.caches[0]) {
-		ret = fi_caches(fault.caches);
-		if (ret)
-			return ret;
-	} else {
+	if (fault.caches[0])
+		fi_caches(fault.caches);
+	else
 		fi_nth(fault.n);
-	}
 	ret = io_uring_register_ifq(ring, reg);
 	fault.injected = fi_off();
 	fault.ret = ret;
@@ -118,14 +115,20 @@ void register_with_faults(const struct options *opts)
 	const char *missing;
 
 	missing = fi_setup();
-	if (missing || fi_open()) {
-		printf("{\"ev\": \"faults\", \"missing\": \"%s\"}\n",
-		       missing ?: "fail-nth");
+	atexit(fi_restore);
+	fault.caches[0] = o.fail_cache;
+	if (!missing && fi_open())
+		missing = "needs fail-nth";
+	if (!missing && o.fail_cache) {
+		if (fi_caches(fault.caches))
+			missing = "needs a slab cache that can fail alone";
+		fi_off();
+	}
+	if (missing) {
+		printf("{\"ev\": \"faults\", \"missing\": \"%s\"}\n", missing);
 		return;
 	}
-	atexit(fi_restore);
 	o.do_register = register_faulty;
-	fault.caches[0] = o.fail_cache;
 
 	for (fault.n = 1; fault.n < MAX_FAULTS; fault.n++) {
 		struct ifq q = {};
@@ -149,6 +152,8 @@ void register_with_faults(const struct options *opts)
 		if (!fault.injected || fault.nr_problems || o.fail_cache)
 			break;
 	}
+	if (fault.n == MAX_FAULTS)
+		wrong("number of faults", 0, fault.n);
 	fi_restore();
 	printf("{\"ev\": \"faults\", \"places\": %u, \"problems\": %u, ",
 	       nr_nomem + nr_fault + nr_absorbed, fault.nr_problems);
