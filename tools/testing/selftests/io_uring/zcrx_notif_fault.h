@@ -112,7 +112,8 @@ static inline bool as_before(void *arg)
 	       zn_iou_exit_workers() == 0;
 }
 
-static inline void check_gone(struct __test_metadata *_metadata, struct before *b)
+static inline void check_gone(struct __test_metadata *_metadata,
+			      struct before *b)
 {
 	EXPECT_TRUE(zn_wait_until(as_before, b, FREE_TIME))
 		TH_LOG("VmPin %ld and %ld kB, fds %d and %d, %d exit workers",
@@ -191,19 +192,18 @@ struct reg_call {
 	void *other_area;	/* of the ifq that crowds the ring */
 };
 
+static inline void *user_ptr(__u64 addr)
+{
+	return (void *)(unsigned long)addr;
+}
+
 /* Have the kernel find no page where it wants to pin some. */
 static inline void unpopulate(struct io_uring_zcrx_area_reg *area,
 			      struct io_uring_region_desc *rd)
 {
-	madvise((void *)(unsigned long)area->addr, area->len, MADV_DONTNEED);
+	madvise(user_ptr(area->addr), area->len, MADV_DONTNEED);
 	if (rd->user_addr)
-		madvise((void *)(unsigned long)rd->user_addr, rd->size,
-			MADV_DONTNEED);
-}
-
-static inline void *user_ptr(__u64 addr)
-{
-	return (void *)(unsigned long)addr;
+		madvise(user_ptr(rd->user_addr), rd->size, MADV_DONTNEED);
 }
 
 static inline int attempt_register(int ring_fd,
@@ -212,15 +212,15 @@ static inline int attempt_register(int ring_fd,
 	struct reg_call *c = arg;
 	struct __test_metadata *_metadata = c->_metadata;
 	struct attempt *a = &c->a;
-	struct io_uring_zcrx_area_reg none, *area = user_ptr(reg->area_ptr);
-	struct io_uring_region_desc no_rd, *rd = user_ptr(reg->region_ptr);
+	struct io_uring_zcrx_area_reg none = {}, *area;
+	struct io_uring_region_desc no_rd = {}, *rd;
 	struct before before;
 	struct request req;
 	__u32 id = 0;
 	int ret;
 
-	area = area ?: &none;
-	rd = rd ?: &no_rd;
+	area = user_ptr(reg->area_ptr) ?: &none;
+	rd = user_ptr(reg->region_ptr) ?: &no_rd;
 	if (a->crowded) {
 		struct request other;
 

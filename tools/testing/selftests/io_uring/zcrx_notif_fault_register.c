@@ -111,7 +111,7 @@ FIXTURE_VARIANT_ADD(registration, no_xarray_node)
 {
 	.o.kernel_region = true,
 	.a = { .what = CACHES, .caches = { "radix_tree_node" },
-	.crowded = true },
+	       .crowded = true },
 };
 
 FIXTURE_SETUP(registration)
