@@ -503,6 +503,8 @@ static void handle_cqe(struct zn_ifq *q, struct zn_events *ev,
 		ev->recv_end_res = cqe->res;
 	} else if (q->user_data && cqe->user_data == q->user_data) {
 		ev->notifs++;
+		ev->notif_copy += !!(cqe->res & ZCRX_NOTIF_COPY);
+		ev->notif_no_buffers += !!(cqe->res & ZCRX_NOTIF_NO_BUFFERS);
 		ev->notif_mask |= cqe->res;
 		ev->notif_last = cqe->res;
 		ev->notif_flags |= cqe->flags;

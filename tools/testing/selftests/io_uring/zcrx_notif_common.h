@@ -96,6 +96,8 @@ struct zn_ifq {
 /* What zn_reap() has seen; it adds, so that zero it to start over. */
 struct zn_events {
 	unsigned int	notifs;		/* notification CQEs */
+	unsigned int	notif_copy;	/* those that have ZCRX_NOTIF_COPY */
+	unsigned int	notif_no_buffers; /* ... ZCRX_NOTIF_NO_BUFFERS */
 	__u32		notif_mask;	/* their res, or'ed */
 	__u32		notif_flags;	/* their flags, or'ed */
 	__s32		notif_last;	/* res of the last one */
