@@ -402,6 +402,10 @@ class Flow:
         self._thread = threading.Thread(target=run, daemon=True)
         self._thread.start()
 
+    def is_sending(self):
+        """Whether the background is not done"""
+        return self._thread.is_alive()
+
     def join(self):
         """Wait for the background to be done"""
         self._thread.join(DEADLINE)
@@ -409,9 +413,13 @@ class Flow:
             raise KsftFailEx(f"sending: {self._error or 'timed out'} after "
                              f"{self.sent} bytes; {self.rx.stats()}")
 
+    def tell_to_stop(self):
+        """Have the background stop, which it does once it can send"""
+        self._stop = True
+
     def stop(self):
         """Stop sending in the background"""
-        self._stop = True
+        self.tell_to_stop()
         self.join()
 
     def wait_arrived(self):

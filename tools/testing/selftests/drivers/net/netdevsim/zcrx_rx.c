@@ -11,6 +11,8 @@
  *	flush		ZCRX_CTRL_FLUSH_RQ
  *	arm MASK	ZCRX_CTRL_ARM_NOTIFICATION
  *	recv CONN	receive again on a connection whose receive has ended
+ *	visit		let other rings import the instance, arm, and go away
+ *	leave		no more of them
  *	stats		show the state
  *	exit		close the ring, then the rest, and end
  *
@@ -310,6 +312,7 @@ static unsigned long long load(const __u64 *counter)
 
 static void show_stats(void)
 {
+	struct visits visits = visits_get();
 	unsigned int i;
 
 	printf("{\"ev\": \"stats\", ");
@@ -320,6 +323,8 @@ static void show_stats(void)
 	printf("\"held\": %u, \"given\": %llu, ", nr_pieces, nr_given);
 	printf("\"cqes\": %llu, \"notifs\": %u, \"corrupt\": %u, ",
 	       nr_cqes, nr_notifs, nr_corrupt);
+	printf("\"visits\": %u, \"visit_error\": %d, \"visits_armed\": [%u, %u], ",
+	       visits.nr, visits.error, visits.armed[0], visits.armed[1]);
 	printf("\"bytes\": [");
 	for (i = 0; i < nr_conns; i++)
 		printf("%s%llu", i ? ", " : "", conns[i].bytes);
@@ -350,6 +355,10 @@ static void command(const char *line)
 		ret = give(-1);
 	} else if (!strcmp(line, "flush")) {
 		ret = ifq_flush(&q);
+	} else if (!strcmp(line, "visit")) {
+		ret = visits_start(&q);
+	} else if (!strcmp(line, "leave")) {
+		visits_stop();
 	} else if (sscanf(line, "arm %u", &n) == 1) {
 		ret = ifq_arm(&q, n);
 	} else if (sscanf(line, "recv %u", &n) == 1 && n < nr_conns) {
@@ -579,6 +588,7 @@ int main(int argc, char **argv)
 	printf("]}\n");
 	read_stdin();
 	loop();
+	visits_stop();
 	ifq_close(&q);
 	return 0;
 }

@@ -2,8 +2,9 @@
 /*
  * The parts of zcrx_rx, a receiver on io_uring zero-copy receive that a script
  * drives: zcrx_rx.c has the connections, the commands and the events,
- * zcrx_rx_ifq.c has the zcrx instance with its area and its refill queue, and
- * zcrx_rx_fault.c registers instances while things fail.
+ * zcrx_rx_ifq.c has the zcrx instance with its area and its refill queue,
+ * zcrx_rx_fault.c registers instances while things fail, and zcrx_rx_visit.c
+ * has other rings that come and go.
  */
 #ifndef ZCRX_RX_H
 #define ZCRX_RX_H
@@ -81,5 +82,20 @@ void ifq_end_read(struct ifq *q);
  * fails is tried once more, without.
  */
 void register_with_faults(const struct options *o);
+
+#define NR_TYPES	2	/* of notifications */
+
+/* What visitors did, which may go on while it is looked at. */
+struct visits {
+	unsigned int	nr;
+	unsigned int	armed[NR_TYPES];	/* by the number of the bit */
+	int		error;			/* why they ended early */
+};
+
+/* A thread whose rings import the instance, arm, flush, export and go away. */
+int visits_start(const struct ifq *q);
+/* Does nothing if there are none (any more). */
+void visits_stop(void);
+struct visits visits_get(void);
 
 #endif /* ZCRX_RX_H */
