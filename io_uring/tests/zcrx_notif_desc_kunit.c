@@ -86,10 +86,16 @@ struct bounds_row {
 /* 576: e.g. a header of 64 bytes and 32 entries of 16 bytes */
 static const struct bounds_row bounds_rows[] = {
 	{ "on the header", 0, 16, 576, 4096, -ERANGE },
+	{ "no entries, at 0", 0, 16, 0, 4096, 0 },
+	{ "an empty region", 0, 16, 0, 0, -ERANGE },
+	{ "a region of 15 bytes", 0, 16, 0, 15, -ERANGE },
+	{ "a region of 16 bytes", 0, 16, 0, 16, 0 },
 	{ "on the last entry", 568, 16, 576, 4096, -ERANGE },
 	{ "right behind the entries", 576, 16, 576, 4096, 0 },
 	{ "behind the entries", 640, 16, 576, 4096, 0 },
 	{ "up to the end", 4080, 16, 576, 4096, 0 },
+	{ "one word past the end", 4088, 16, 576, 4096, -ERANGE },
+	{ "up to the end, not of a page", 4080, 16, 576, 4095, -ERANGE },
 	{ "size 0 is 16, up to the end", 4080, 0, 576, 4096, 0 },
 	{ "size 0 is 16, past the end", 4088, 0, 576, 4096, -ERANGE },
 	{ "24 bytes up to the end", 4072, 24, 576, 4096, 0 },
@@ -116,7 +122,13 @@ static const struct bounds_row bounds_rows[] = {
 	{ "past 2^64 - 8", -16ULL, 16, 576, -8ULL, -ERANGE },
 	{ "end wraps to 0", -16ULL, 16, 576, U64_MAX, -ERANGE },
 	{ "end wraps past 0", -8ULL, 16, 576, U64_MAX, -ERANGE },
+	{ "size 0 is 16, end wraps to 0", -16ULL, 0, 576, U64_MAX, -ERANGE },
 	{ "end wraps into the region", -8ULL, 1024, 576, 4096, -ERANGE },
+	{ "largest size up to 2^64 - 8", -BIT_ULL(32), U32_MAX - 7, 576,
+	  U64_MAX, 0 },
+	{ "largest size, end wraps to 0", 8 - BIT_ULL(32), U32_MAX - 7, 576,
+	  U64_MAX, -ERANGE },
+	{ "entries end at 2^64 - 8", 576, 16, -8ULL, U64_MAX, -ERANGE },
 };
 
 KUNIT_ARRAY_PARAM_DESC(bounds, bounds_rows, name);
@@ -242,21 +254,46 @@ static void counters_in_the_room_are_kept(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, t->region[i], U64_MAX, "word %u", i);
 }
 
+struct count_row {
+	const char	*name;
+	u64		before;
+	size_t		bytes;
+	/* of the counters that go up by one, and of copy_bytes */
+	u64		after_one;
+	u64		after_bytes;
+};
+
+static const struct count_row count_rows[] = {
+	{ "from 0", 0, 1, 1, 1 },
+	{ "from 0, most bytes", 0, SIZE_MAX, 1, SIZE_MAX },
+	{ "to 2^32 - 1", U32_MAX - 1, 1, U32_MAX, U32_MAX },
+	{ "across 2^32", U32_MAX, 2, BIT_ULL(32), BIT_ULL(32) + 1 },
+	{ "behind 2^32", BIT_ULL(32), 4096, BIT_ULL(32) + 1,
+	  BIT_ULL(32) + 4096 },
+	{ "across 2^63", S64_MAX, 65536, BIT_ULL(63), BIT_ULL(63) + 65535 },
+	{ "to 2^64 - 1", U64_MAX - 1, 1, U64_MAX, U64_MAX },
+	{ "across 2^64", U64_MAX, 4096, 0, 4095 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(count, count_rows, name);
+
 static void counters_have_64_bits(struct kunit *test)
 {
+	const struct count_row *row = test->param_value;
 	struct stats_test *t = test->priv;
 	u64 *stats = &t->region[STATS_WORD];
 
 	set_up_stats(test, 24);
-	stats[0] = U32_MAX;
-	stats[1] = U32_MAX;
-	stats[2] = U32_MAX;
-	zcrx_notif_copied(&t->notif, 2);
+	stats[0] = row->before;
+	stats[1] = row->before;
+	stats[2] = row->before;
+	zcrx_notif_copied(&t->notif, row->bytes);
 	zcrx_notif_no_buffers(&t->notif);
 
-	KUNIT_EXPECT_EQ(test, stats[0], BIT_ULL(32));
-	KUNIT_EXPECT_EQ(test, stats[1], BIT_ULL(32) + 1);
-	KUNIT_EXPECT_EQ(test, stats[2], BIT_ULL(32));
+	KUNIT_EXPECT_EQ(test, stats[0], row->after_one);
+	KUNIT_EXPECT_EQ(test, stats[1], row->after_bytes);
+	KUNIT_EXPECT_EQ(test, stats[2], row->after_one);
+	KUNIT_EXPECT_EQ(test, stats[3], U64_MAX);
 }
 
 /* The application writes to the statistics: only what it reads is wrong. */
@@ -339,7 +376,7 @@ static struct kunit_suite zcrx_notif_desc_suite = {
 static struct kunit_case zcrx_notif_stats_cases[] = {
 	KUNIT_CASE_PARAM(setup_zeroes_the_room_alone, room_gen_params),
 	KUNIT_CASE_PARAM(counters_in_the_room_are_kept, room_gen_params),
-	KUNIT_CASE(counters_have_64_bits),
+	KUNIT_CASE_PARAM(counters_have_64_bits, count_gen_params),
 	KUNIT_CASE(scribbled_counters_do_no_harm),
 	KUNIT_CASE(without_descriptor_nothing_is_kept),
 	KUNIT_CASE(types_without_stats_count_nothing),

@@ -113,18 +113,25 @@ static void kill_ring(struct io_ring_ctx *ctx)
 		percpu_ref_kill(&ctx->refs);
 }
 
-static void set_up(struct kunit *test, u32 type_mask)
+static void set_up_room(struct kunit *test, u32 type_mask, u32 stats_size)
 {
 	struct notif_test *t = test->priv;
 	struct zcrx_notification_desc desc = {
 		.user_data = USER_DATA,
 		.type_mask = type_mask,
-		.flags = ZCRX_NOTIF_DESC_FLAG_STATS,
-		.stats_size = sizeof(t->stats),
+		.flags = stats_size ? ZCRX_NOTIF_DESC_FLAG_STATS : 0,
+		.stats_size = stats_size,
 	};
 
 	KUNIT_ASSERT_EQ(test, zcrx_notif_check_desc(&desc), 0);
 	KUNIT_ASSERT_EQ(test, zcrx_notif_setup(&t->notif, &desc, &t->stats), 0);
+}
+
+static void set_up(struct kunit *test, u32 type_mask)
+{
+	struct notif_test *t = test->priv;
+
+	set_up_room(test, type_mask, sizeof(t->stats));
 }
 
 static void attach(struct notif_test *t)
@@ -281,6 +288,46 @@ static void stats_alone_need_no_ring(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->stats.no_buffers_count, 1);
 }
 
+/* What is notified of doesn't depend on what is counted. */
+static void expect_both_are_notified(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	attach(t);
+	event(t, NO_BUFFERS);
+	run_queue(t, false);
+	event(t, COPY);
+	run_queue(t, false);
+
+	EXPECT_CQE(test, NO_BUFFERS);
+	EXPECT_CQE(test, COPY);
+	KUNIT_EXPECT_EQ(test, nr_cqes(t), 0);
+	KUNIT_EXPECT_EQ(test, arm(t, BOTH), 0);
+	EXPECT_STATE(test, BOTH, 0, 0);
+}
+
+static void types_alone_need_no_stats(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	set_up_room(test, BOTH, 0);
+	expect_both_are_notified(test);
+
+	KUNIT_EXPECT_EQ(test, t->stats.copy_count, 0);
+	KUNIT_EXPECT_EQ(test, t->stats.no_buffers_count, 0);
+}
+
+static void event_without_counter_is_notified(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	set_up_room(test, BOTH, offsetof(typeof(t->stats), no_buffers_count));
+	expect_both_are_notified(test);
+
+	KUNIT_EXPECT_EQ(test, t->stats.copy_count, 1);
+	KUNIT_EXPECT_EQ(test, t->stats.no_buffers_count, 0);
+}
+
 /* Before a ring is attached, and attaching */
 
 static void event_before_attach_is_kept(struct kunit *test)
@@ -419,6 +466,53 @@ static void event_of_dying_ring_is_not_queued(struct kunit *test)
 	percpu_ref_put(&t->ctx->refs);
 	KUNIT_EXPECT_TRUE(test, ring_is_released(t->ctx));
 	KUNIT_EXPECT_EQ(test, t->stats.copy_count, 1);
+}
+
+/*
+ * An event that saw its type armed takes the lock, and must look again: another
+ * one can have been first, or the ring can have detached. Come in behind the
+ * first look.
+ */
+static void event_that_lost_the_race_does_nothing(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	set_up_and_attach(test, COPY);
+	__zcrx_notif_raise(&t->notif, NO_BUFFERS);
+	EXPECT_STATE(test, COPY, 0, 0);
+	KUNIT_EXPECT_EQ(test, nr_queued(t), 0);
+
+	event(t, COPY);
+	__zcrx_notif_raise(&t->notif, COPY);
+	EXPECT_STATE(test, 0, COPY, 0);
+	KUNIT_EXPECT_EQ(test, nr_queued(t), 1);
+
+	run_queue(t, false);
+	__zcrx_notif_raise(&t->notif, COPY);
+	EXPECT_STATE(test, 0, 0, COPY);
+	KUNIT_EXPECT_EQ(test, nr_queued(t), 0);
+	EXPECT_CQE(test, COPY);
+	KUNIT_EXPECT_EQ(test, nr_cqes(t), 0);
+
+	KUNIT_EXPECT_EQ(test, arm(t, COPY), 0);
+	detach(t, t->ctx);
+	__zcrx_notif_raise(&t->notif, COPY);
+	EXPECT_STATE(test, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, nr_queued(t), 0);
+}
+
+static void event_that_lost_the_race_before_attach_does_nothing(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	set_up(test, COPY);
+	event(t, COPY);
+	__zcrx_notif_raise(&t->notif, COPY);
+	__zcrx_notif_raise(&t->notif, NO_BUFFERS);
+	EXPECT_STATE(test, 0, COPY, 0);
+	attach(t);
+	run_queue(t, false);
+	EXPECT_CQE(test, COPY);
 }
 
 /* the state of the waiting task after an event, with @nr CQEs waited for */
@@ -595,6 +689,45 @@ static void failed_post_leaves_fired_types_alone(struct kunit *test)
 	EXPECT_STATE(test, COPY, 0, NO_BUFFERS);
 }
 
+static void failed_post_of_both_arms_both(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	set_up_and_attach(test, BOTH);
+	fill_cq(t);
+	event(t, COPY);
+	event(t, NO_BUFFERS);
+	run_queue_without_memory(test);
+
+	EXPECT_STATE(test, BOTH, 0, 0);
+	KUNIT_EXPECT_EQ(test, nr_queued(t), 0);
+	empty_cq(t);
+	/* only what happens from now on is told */
+	event(t, NO_BUFFERS);
+	run_queue(t, false);
+	EXPECT_CQE(test, NO_BUFFERS);
+	EXPECT_STATE(test, COPY, 0, NO_BUFFERS);
+}
+
+static void failed_post_after_another_arms_again(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	set_up_and_attach(test, BOTH);
+	fill_cq(t);
+	event(t, COPY);
+	run_queue_without_memory(test);
+	event(t, COPY);
+	run_queue_without_memory(test);
+	EXPECT_STATE(test, BOTH, 0, 0);
+
+	event(t, COPY);
+	run_queue(t, false);
+	EXPECT_STATE(test, NO_BUFFERS, 0, COPY);
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&t->ctx->cq_overflow_list));
+	KUNIT_EXPECT_EQ(test, t->stats.copy_count, 3);
+}
+
 static void event_work(struct work_struct *work)
 {
 	struct notif_test *t = container_of(work, struct notif_test, work);
@@ -636,6 +769,40 @@ static void run_queue_with_event(struct kunit *test, u32 type)
 	migrate_enable();
 	flush_work(&t->work);
 	KUNIT_ASSERT_TRUE(test, t->work_in_flight);
+}
+
+/* Have an event in softirq, as the page pool does. */
+static void event_in_softirq(struct notif_test *t, u32 type)
+{
+	t->work_type = type;
+	INIT_WORK(&t->work, event_work);
+	queue_work(system_bh_wq, &t->work);
+	flush_work(&t->work);
+}
+
+static void event_in_softirq_is_queued(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	set_up(test, BOTH);
+	event_in_softirq(t, NO_BUFFERS);
+	EXPECT_STATE(test, COPY, NO_BUFFERS, 0);
+	KUNIT_EXPECT_EQ(test, nr_queued(t), 0);
+	attach(t);
+	run_queue(t, false);
+	EXPECT_CQE(test, NO_BUFFERS);
+	KUNIT_EXPECT_EQ(test, arm(t, NO_BUFFERS), 0);
+
+	event_in_softirq(t, NO_BUFFERS);
+	event_in_softirq(t, COPY);
+	event_in_softirq(t, NO_BUFFERS);
+	KUNIT_EXPECT_EQ(test, nr_queued(t), 1);
+	run_queue(t, false);
+	EXPECT_CQE(test, BOTH);
+	KUNIT_EXPECT_EQ(test, nr_cqes(t), 0);
+	EXPECT_STATE(test, 0, 0, BOTH);
+	KUNIT_EXPECT_EQ(test, t->stats.no_buffers_count, 3);
+	KUNIT_EXPECT_EQ(test, t->stats.copy_count, 1);
 }
 
 static void event_while_posting_is_posted_too(struct kunit *test)
@@ -914,6 +1081,62 @@ static void detach_before_attach_does_nothing(struct kunit *test)
 	EXPECT_STATE(test, NO_BUFFERS, COPY, 0);
 }
 
+/* An exported ifq whose creator is closed, its exit work not at the detach yet. */
+
+static void close_ring(struct notif_test *t)
+{
+	/* what the exit work waits for */
+	percpu_ref_get(&t->ctx->refs);
+	kill_ring(t->ctx);
+}
+
+static void arming_for_a_closed_ring_is_refused(struct kunit *test)
+{
+	const struct detach_row *row = test->param_value;
+	struct notif_test *t = test->priv;
+
+	reach(test, row);
+	close_ring(t);
+	KUNIT_EXPECT_EQ(test, arm(t, COPY), -EINVAL);
+	KUNIT_EXPECT_NULL(test, t->notif.ctx);
+	EXPECT_STATE(test, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, arm(t, NO_BUFFERS), -EINVAL);
+	/* what is on its way finds nothing to say, whoever runs it */
+	run_queue(t, false);
+	detach(t, t->ctx);
+	percpu_ref_put(&t->ctx->refs);
+	expect_silence(test);
+}
+
+static void arming_no_type_of_a_closed_ring_succeeds(struct kunit *test)
+{
+	const struct detach_row *row = test->param_value;
+	struct notif_test *t = test->priv;
+
+	reach(test, row);
+	close_ring(t);
+	KUNIT_EXPECT_EQ(test, arm(t, 0), 0);
+	EXPECT_STATE(test, 0, 0, 0);
+	run_queue(t, true);
+	percpu_ref_put(&t->ctx->refs);
+	expect_silence(test);
+}
+
+static void event_after_close_is_forgotten(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	set_up_and_attach(test, BOTH);
+	close_ring(t);
+	event(t, COPY);
+	EXPECT_STATE(test, NO_BUFFERS, COPY, 0);
+	KUNIT_EXPECT_EQ(test, nr_queued(t), 0);
+	KUNIT_EXPECT_EQ(test, arm(t, COPY), -EINVAL);
+	EXPECT_STATE(test, 0, 0, 0);
+	percpu_ref_put(&t->ctx->refs);
+	expect_silence(test);
+}
+
 static void cancelled_task_work_posts_nothing(struct kunit *test)
 {
 	struct notif_test *t = test->priv;
@@ -988,6 +1211,8 @@ static void zcrx_notif_test_exit(struct kunit *test)
 static struct kunit_case zcrx_notif_cases[] = {
 	KUNIT_CASE(unwanted_event_is_silent),
 	KUNIT_CASE(stats_alone_need_no_ring),
+	KUNIT_CASE(types_alone_need_no_stats),
+	KUNIT_CASE(event_without_counter_is_notified),
 	KUNIT_CASE(event_before_attach_is_kept),
 	KUNIT_CASE(attach_queues_what_happened_before),
 	KUNIT_CASE(attach_without_event_queues_nothing),
@@ -997,6 +1222,8 @@ static struct kunit_case zcrx_notif_cases[] = {
 	KUNIT_CASE(types_share_the_request_and_the_cqe),
 	KUNIT_CASE(request_keeps_the_ring),
 	KUNIT_CASE(event_of_dying_ring_is_not_queued),
+	KUNIT_CASE(event_that_lost_the_race_does_nothing),
+	KUNIT_CASE(event_that_lost_the_race_before_attach_does_nothing),
 	KUNIT_CASE(event_wakes_who_waits_for_one),
 	KUNIT_CASE(event_does_not_wake_who_waits_for_two),
 	KUNIT_CASE_PARAM(task_work_posts_and_fires, layout_gen_params),
@@ -1006,6 +1233,9 @@ static struct kunit_case zcrx_notif_cases[] = {
 	KUNIT_CASE(failed_post_arms_again),
 	KUNIT_CASE(event_after_failed_post_is_posted),
 	KUNIT_CASE(failed_post_leaves_fired_types_alone),
+	KUNIT_CASE(failed_post_of_both_arms_both),
+	KUNIT_CASE(failed_post_after_another_arms_again),
+	KUNIT_CASE(event_in_softirq_is_queued),
 	KUNIT_CASE(event_while_posting_is_posted_too),
 	KUNIT_CASE(same_event_while_posting_is_silent),
 	KUNIT_CASE(armed_type_fires_again),
@@ -1022,6 +1252,9 @@ static struct kunit_case zcrx_notif_cases[] = {
 	KUNIT_CASE_PARAM(second_detach_does_nothing, detach_gen_params),
 	KUNIT_CASE_PARAM(importer_does_not_detach, detach_gen_params),
 	KUNIT_CASE(detach_before_attach_does_nothing),
+	KUNIT_CASE_PARAM(arming_for_a_closed_ring_is_refused, detach_gen_params),
+	KUNIT_CASE_PARAM(arming_no_type_of_a_closed_ring_succeeds, detach_gen_params),
+	KUNIT_CASE(event_after_close_is_forgotten),
 	KUNIT_CASE(cancelled_task_work_posts_nothing),
 	KUNIT_CASE(cancelled_task_work_forgets_what_fired),
 	KUNIT_CASE(detach_after_cancelled_task_work_does_nothing),
