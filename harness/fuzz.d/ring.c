@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Rings, without liburing: it refuses what we want to try. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+struct ring rings[NR_RINGS] = {
+	[0 ... NR_RINGS - 1] = { .fd = -1 },
+};
+
+int sys_register(int fd, unsigned int op, void *arg, unsigned int nr)
+{
+	int ret = syscall(__NR_io_uring_register, fd, op, arg, nr);
+
+	return ret < 0 ? -errno : ret;
+}
+
+/* Flags that need more than they get here, or threads. */
+#define FLAGS_LEFT_OUT	(IORING_SETUP_NO_MMAP | IORING_SETUP_ATTACH_WQ | \
+			 IORING_SETUP_REGISTERED_FD_ONLY | IORING_SETUP_SQPOLL | \
+			 IORING_SETUP_SQ_REWIND)
+
+static unsigned int *at(const struct ring *r, unsigned int off)
+{
+	return (unsigned int *)((char *)r->map + off);
+}
+
+static unsigned int cqe_step(const struct ring *r)
+{
+	return r->flags & IORING_SETUP_CQE32 ? 32 : 16;
+}
+
+static unsigned int sqe_size(const struct ring *r)
+{
+	return r->flags & IORING_SETUP_SQE128 ? 128 : 64;
+}
+
+int ring_setup(struct ring *r, uint32_t flags, uint32_t sq, uint32_t cq)
+{
+	static unsigned int gen;
+	struct io_uring_params p = {
+		.flags = flags & ~FLAGS_LEFT_OUT,
+		.cq_entries = flags & IORING_SETUP_CQSIZE ? cq & 0xffff : 0,
+	};
+	size_t sq_end, cq_end;
+	int fd;
+
+	ring_close(r);
+	fd = syscall(__NR_io_uring_setup, sq & 0xfff, &p);
+	if (fd < 0)
+		return -errno;
+	memset(r, 0, sizeof(*r));
+	r->fd = fd;
+	r->flags = p.flags;
+	r->gen = ++gen;
+	r->sq = p.sq_off;
+	r->cq = p.cq_off;
+	sq_end = p.sq_off.array + p.sq_entries * sizeof(uint32_t);
+	cq_end = p.cq_off.cqes + (size_t)p.cq_entries * cqe_step(r);
+	r->map_size = sq_end > cq_end ? sq_end : cq_end;
+	r->sqes_size = (size_t)p.sq_entries * sqe_size(r);
+	r->map = mmap(NULL, r->map_size, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_POPULATE, fd, IORING_OFF_SQ_RING);
+	r->sqes = mmap(NULL, r->sqes_size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_POPULATE, fd, IORING_OFF_SQES);
+	if (r->map == MAP_FAILED || r->sqes == MAP_FAILED)
+		finding("a ring cannot be mapped: errno %d", errno);
+	return 0;
+}
+
+void ring_close(struct ring *r)
+{
+	if (r->fd < 0)
+		return;
+	close(r->fd);
+	r->fd = -1;
+	if (r->map) {
+		munmap(r->map, r->map_size);
+		munmap(r->sqes, r->sqes_size);
+	}
+	r->map = NULL;
+}
+
+struct io_uring_sqe *ring_sqe(struct ring *r)
+{
+	struct io_uring_sqe *sqe;
+	unsigned int tail, head, mask;
+
+	if (r->fd < 0 || r->foreign)
+		return NULL;
+	mask = *at(r, r->sq.ring_mask);
+	tail = *at(r, r->sq.tail);
+	head = __atomic_load_n(at(r, r->sq.head), __ATOMIC_ACQUIRE);
+	if (tail - head > mask)
+		return NULL;
+	sqe = (void *)(r->sqes + (size_t)(tail & mask) * sqe_size(r));
+	memset(sqe, 0, sqe_size(r));
+	if (!(r->flags & IORING_SETUP_NO_SQARRAY))
+		at(r, r->sq.array)[tail & mask] = tail & mask;
+	__atomic_store_n(at(r, r->sq.tail), tail + 1, __ATOMIC_RELEASE);
+	r->queued++;
+	return sqe;
+}
+
+int ring_enter(struct ring *r, unsigned int nr, unsigned int ms)
+{
+	struct __kernel_timespec ts = { .tv_nsec = ms * 1000000LL };
+	struct io_uring_getevents_arg arg = { .ts = (unsigned long)&ts };
+	int ret;
+
+	if (r->fd < 0)
+		return -EBADF;
+	ret = syscall(__NR_io_uring_enter, r->fd, r->queued, nr,
+		      IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg,
+		      sizeof(arg));
+	if (ret < 0)
+		return -errno;
+	r->queued -= (unsigned int)ret < r->queued ? (unsigned int)ret : r->queued;
+	return ret;
+}
+
+unsigned int ring_reap(struct ring *r, unsigned int max,
+		       void (*fn)(struct ring *r, const struct io_uring_cqe *cqe))
+{
+	unsigned int head, mask, step, n = 0;
+
+	if (r->fd < 0 || r->foreign)
+		return 0;
+	head = *at(r, r->cq.head);
+	mask = *at(r, r->cq.ring_mask);
+	step = cqe_step(r);
+	while (n < max &&
+	       head != __atomic_load_n(at(r, r->cq.tail), __ATOMIC_ACQUIRE)) {
+		const struct io_uring_cqe *cqe;
+		bool big;
+
+		cqe = (void *)((char *)r->map + r->cq.cqes +
+			       (size_t)(head & mask) * step);
+		big = r->flags & IORING_SETUP_CQE_MIXED &&
+		      cqe->flags & IORING_CQE_F_32;
+		/* A mixed ring fills up its end when 32 bytes do not fit. */
+		if (!(cqe->flags & IORING_CQE_F_SKIP)) {
+			fn(r, cqe);
+			n++;
+		}
+		head += 1 + big;
+		__atomic_store_n(at(r, r->cq.head), head, __ATOMIC_RELEASE);
+	}
+	return n;
+}
+
+bool ring_overflown(const struct ring *r)
+{
+	return r->fd >= 0 && *at(r, r->sq.flags) & IORING_SQ_CQ_OVERFLOW;
+}
