@@ -318,6 +318,8 @@ static void exec_op(const struct op *op)
 	ret = fns[op->nr](op->arg);
 	tally->calls[op->nr]++;
 	tally->good[op->nr] += ret >= 0;
+	if (getenv("FUZZ_VERBOSE"))
+		fprintf(stderr, "%s: %d\n", op_descs[op->nr].name, ret);
 	if (ret < 0 && !known_errno(-ret))
 		finding("%s returned %d", op_descs[op->nr].name, ret);
 	model_check_all();

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -78,14 +79,27 @@ static bool kernel_complained(void)
 	return yes;
 }
 
-static void say_kmsg(const char *what, unsigned int n)
+static void say_kmsg(const char *fmt, ...)
 {
 	FILE *f = fopen("/dev/kmsg", "w");
+	va_list ap;
 
 	if (!f)
 		return;
-	fprintf(f, "<4>fuzz: %s %u\n", what, n);
+	fputs("<4>fuzz: ", f);
+	va_start(ap, fmt);
+	vfprintf(f, fmt, ap);
+	va_end(ap);
 	fclose(f);
+}
+
+/* How a program ended, if that is not as it should. */
+static void say_ending(const char *name, enum ending ending)
+{
+	if (ending == TIMED_OUT)
+		say_kmsg("finding in %s: it does not end\n", name);
+	else if (ending == UNKILLABLE)
+		say_kmsg("finding in %s: it cannot be killed\n", name);
 }
 
 static void next_prog(struct rng *r, struct prog *p)
@@ -117,14 +131,12 @@ static void one(struct rng *r, const char *name)
 		/* It can have been slow. Twice in a row it hangs. */
 		counts->ended[TIMED_OUT]++;
 		ending = run_prog(&p, name);
-		if (ending == TIMED_OUT)
-			ending = FOUND;
 	}
+	say_ending(name, ending);
 	__atomic_fetch_add(&counts->ended[ending], 1, __ATOMIC_RELAXED);
 	if (ending == CRASHED)
 		run_save(options.results, "crashed", name, &p);
-	if (ending == FOUND || ending == UNKILLABLE) {
-		printf("%s found something, or does not end (%d)\n", name, ending);
+	if (ending > CRASHED) {
 		run_save(options.results, "found", name, &p);
 		counts->found = 1;
 		counts->stop = 1;
@@ -176,6 +188,18 @@ static unsigned int exiting_rings(void)
 	return n;
 }
 
+static bool rings_freed(void)
+{
+	unsigned long end = now_ms() + 60000;
+
+	while (exiting_rings())
+		if (now_ms() > end)
+			return false;
+		else
+			usleep(50000);
+	return true;
+}
+
 /* After all of it, it still works. */
 static const char last_words[] =
 	"ring r=0 flags=0x3808 sq=8 cq=64\n"
@@ -192,21 +216,18 @@ static const char last_words[] =
 
 static bool check_end(void)
 {
-	unsigned long end = now_ms() + 60000;
 	const char *text = last_words;
 	struct prog p;
 
-	while (exiting_rings() && now_ms() < end)
-		usleep(100000);
-	if (exiting_rings()) {
-		printf("%u rings are not freed\n", exiting_rings());
+	if (!rings_freed()) {
+		say_kmsg("finding in the end: rings are not freed\n");
 		return false;
 	}
 	if (prog_parse(&p, &text))
 		abort();
 	run_init(NULL, 0);
 	if (run_prog(&p, "zend") != ENDED) {
-		printf("a plain program does not work any more\n");
+		say_kmsg("finding in the end: nothing works any more\n");
 		return false;
 	}
 	return true;
@@ -303,14 +324,19 @@ static int replay(void)
 
 		parse(&p, &text);
 		snprintf(name, sizeof(name), "zc%u", nr);
-		say_kmsg("candidate", nr);
+		say_kmsg("candidate %u\n", nr);
 		for (unsigned int i = 0; i < options.repeat && !complained; i++) {
 			ending = run_prog(&p, name);
 			if (ending > CRASHED)
 				break;
 			complained = kernel_complained();
 		}
-		usleep(300000);
+		say_ending(name, ending);
+		if (!rings_freed()) {
+			say_kmsg("finding in %s: rings are not freed\n", name);
+			complained = true;
+		}
+		usleep(100000);
 		complained |= kernel_complained();
 		if (complained || ending > CRASHED) {
 			printf("candidate %u fails\n", nr);
@@ -358,7 +384,8 @@ static void usage(void)
 		"  --no-cover		random programs only\n"
 		"  --replay FILE	run its programs, --repeat N times each\n"
 		"  --check FILE		parse its programs and print them\n"
-		"  --print N		print programs instead of running them\n");
+		"  --print N		print programs instead of running them\n"
+		"  --operations		what operations there are\n");
 	exit(2);
 }
 
@@ -384,6 +411,7 @@ int main(int argc, char **argv)
 		{ "repeat",	required_argument,	NULL, 'R' },
 		{ "check",	required_argument,	NULL, 'c' },
 		{ "print",	required_argument,	NULL, 'P' },
+		{ "operations",	no_argument,		NULL, 'o' },
 		{}
 	};
 	int c;
@@ -417,6 +445,10 @@ int main(int argc, char **argv)
 		case 'P':
 			options.print = number(optarg);
 			break;
+		case 'o':
+			for (unsigned int i = 0; i < NR_OPS; i++)
+				printf("%s\n", op_descs[i].name);
+			return 0;
 		default:
 			usage();
 		}

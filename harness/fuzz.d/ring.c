@@ -50,6 +50,9 @@ int ring_setup(struct ring *r, uint32_t flags, uint32_t sq, uint32_t cq)
 	size_t sq_end, cq_end;
 	int fd;
 
+	/* smaller than the SQ is refused, and not what this is about */
+	if (p.cq_entries && p.cq_entries < (sq & 0xfff))
+		p.cq_entries = sq & 0xfff;
 	ring_close(r);
 	fd = syscall(__NR_io_uring_setup, sq & 0xfff, &p);
 	if (fd < 0)
