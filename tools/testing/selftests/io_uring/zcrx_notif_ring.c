@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What notifications need of io_uring itself: a CQE that is posted is seen once,
- * also in a ring with CQEs of two sizes, and a region of any size that user
- * space can think of is an error, and not a reason to complain in the log.
+ * also in a ring with CQEs of two sizes, and a region of any size that
+ * user space can think of is an error, and no reason for the kernel to complain.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "kselftest_harness.h"
 #include "zcrx_notif_request.h"
 
-#define TAINT_WARN	(1UL << 9)
+#define TAINT_WARN	9	/* a bit */
 
 static bool kernel_has_warned(void)
 {
@@ -22,7 +22,7 @@ static bool kernel_has_warned(void)
 	if (fscanf(f, "%lu", &taint) != 1)
 		taint = 0;
 	fclose(f);
-	return taint & TAINT_WARN;
+	return taint >> TAINT_WARN & 1;
 }
 
 #define NR_NOPS		3
@@ -95,8 +95,11 @@ static void __each_once(struct __test_metadata *_metadata, struct io_uring *ring
 		reap(ring, seen, strange);
 		io_uring_get_events(ring);
 	}
-	for (int i = 1; i <= NR_NOPS; i++)
-		EXPECT_EQ(1, seen[i]) TH_LOG("CQE %d", i);
+	for (int i = 1; i <= NR_NOPS; i++) {
+		EXPECT_EQ(1, seen[i]) {
+			TH_LOG("of the CQE %d", i);
+		}
+	}
 	EXPECT_EQ(0, seen[0]);
 	EXPECT_EQ(0, *strange);
 }
@@ -130,15 +133,13 @@ FIXTURE_VARIANT(huge)
 	__u64 size;
 };
 
-/* Up to what an address of 47 bits can be the start of. */
 FIXTURE_VARIANT_ADD(huge, region_of_256_gib) { .size = 1ULL << 38 };
-FIXTURE_VARIANT_ADD(huge, region_of_1_tib_less_a_page) {
+FIXTURE_VARIANT_ADD(huge, region_of_1_tib_less_64_kib) {
 	.size = (1ULL << 40) - 0x10000,
 };
 
 FIXTURE_VARIANT_ADD(huge, region_of_1_tib) { .size = 1ULL << 40 };
 FIXTURE_VARIANT_ADD(huge, region_of_8_tib) { .size = 1ULL << 43 };
-FIXTURE_VARIANT_ADD(huge, region_of_16_tib) { .size = 1ULL << 44 };
 
 FIXTURE_SETUP(huge)
 {
@@ -169,8 +170,9 @@ TEST_F(huge, is_refused_and_the_kernel_does_not_complain)
 	r.rd.size = variant->size;
 	ret = zn_raw_register(self->ring.ring_fd, &r.reg);
 	/* too many pages, no memory for their array, or nothing is mapped */
-	EXPECT_TRUE(ret == -EOVERFLOW || ret == -ENOMEM || ret == -EFAULT)
-		TH_LOG("%d", ret);
+	EXPECT_TRUE(ret == -E2BIG || ret == -ENOMEM || ret == -EFAULT) {
+		TH_LOG("it returned %d", ret);
+	}
 	EXPECT_EQ(self->warned, kernel_has_warned());
 
 	/* and it left the ring as it was */
