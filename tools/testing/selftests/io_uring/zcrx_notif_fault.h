@@ -134,7 +134,11 @@ static inline bool next(struct __test_metadata *_metadata, struct attempt *a)
 	return a->n < MAX_FAULTS;
 }
 
-/* At least @copies to and from user space failed, and allocations if any. */
+/*
+ * At least @copies to and from user space failed, and allocations if any. What
+ * a debug kernel allocates for itself differs from time to time, which moves
+ * the other places, so only a sweep over copies alone is sure to meet each.
+ */
 static inline void check_sweep(struct __test_metadata *_metadata,
 			       struct attempt *a, unsigned int copies,
 			       bool allocates)
@@ -145,7 +149,10 @@ static inline void check_sweep(struct __test_metadata *_metadata,
 	       a->nr_nomem + a->nr_fault + a->nr_absorbed, a->nr_nomem,
 	       a->nr_fault, a->nr_absorbed);
 	EXPECT_LT(a->n, MAX_FAULTS);
-	EXPECT_LE(copies, a->nr_fault);
+	if (a->what == COPIES)
+		EXPECT_LE(copies, a->nr_fault);
+	if (a->what == PLACES)
+		EXPECT_EQ(copies > 0, a->nr_fault > 0);
 	if (a->what == PLACES && allocates)
 		EXPECT_LT(0, a->nr_nomem);
 }

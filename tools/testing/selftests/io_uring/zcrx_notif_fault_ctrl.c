@@ -55,8 +55,7 @@ FIXTURE_VARIANT_ADD(call, import_copies)
 FIXTURE_VARIANT_ADD(call, import_no_xarray_node)
 {
 	.op = IMPORT,
-	.a = { .what = CACHES, .caches = { "radix_tree_node" },
-	       .crowded = true },
+	.a = { .what = CACHES, .caches = { "radix_tree_node" } },
 };
 
 FIXTURE_VARIANT_ADD(call, arm)

@@ -25,15 +25,18 @@ FIXTURE_VARIANT(registration)
 	unsigned int	copies;
 };
 
+/* As a user with just as much RLIMIT_MEMLOCK as it takes. */
 FIXTURE_VARIANT_ADD(registration, kernel_region)
 {
 	.o.kernel_region = true, .o.region_extra_pages = 3,
+	.memlock = true,
 	.copies = 7,
 };
 
 FIXTURE_VARIANT_ADD(registration, user_region)
 {
 	.o.region_extra_pages = 3,
+	.memlock = true,
 	.copies = 7,
 };
 
@@ -53,14 +56,8 @@ FIXTURE_VARIANT_ADD(registration, many_pages)
 
 FIXTURE_VARIANT_ADD(registration, unpopulated)
 {
-	.o.area_pages = 8, .o.region_extra_pages = 3,
+	.o.area_pages = 4, .o.region_extra_pages = 2,
 	.a.unpopulated = true,
-	.copies = 7,
-};
-
-FIXTURE_VARIANT_ADD(registration, counters_alone)
-{
-	.o.kernel_region = true, .no_types = true,
 	.copies = 7,
 };
 
@@ -70,27 +67,15 @@ FIXTURE_VARIANT_ADD(registration, without_descriptor)
 	.copies = 6,
 };
 
-FIXTURE_VARIANT_ADD(registration, without_descriptor_user_region)
-{
-	.no_desc = true,
-	.copies = 6,
-};
-
-FIXTURE_VARIANT_ADD(registration, memlock_kernel_region)
-{
-	.o.kernel_region = true, .memlock = true,
-	.copies = 7,
-};
-
-FIXTURE_VARIANT_ADD(registration, memlock_user_region)
-{
-	.memlock = true,
-	.copies = 7,
-};
-
 FIXTURE_VARIANT_ADD(registration, copies)
 {
 	.o.kernel_region = true, .a.what = COPIES,
+	.copies = 7,
+};
+
+FIXTURE_VARIANT_ADD(registration, copies_counters_alone)
+{
+	.no_types = true, .a.what = COPIES,
 	.copies = 7,
 };
 
@@ -110,8 +95,7 @@ FIXTURE_VARIANT_ADD(registration, no_request)
 FIXTURE_VARIANT_ADD(registration, no_xarray_node)
 {
 	.o.kernel_region = true,
-	.a = { .what = CACHES, .caches = { "radix_tree_node" },
-	       .crowded = true },
+	.a = { .what = CACHES, .caches = { "radix_tree_node" } },
 };
 
 FIXTURE_SETUP(registration)
@@ -136,8 +120,9 @@ static int limit_memlock(const struct zn_opts *o)
 	struct before before;
 	struct zn_ifq q;
 
-	for (rl.rlim_cur = 0; rl.rlim_cur < rl.rlim_max;
-	     rl.rlim_cur += page_size()) {
+	/* The ring and the region come on top of the area. */
+	for (rl.rlim_cur = (o->area_pages ?: 16) * page_size();
+	     rl.rlim_cur < rl.rlim_max; rl.rlim_cur += page_size()) {
 		int ret;
 
 		look(&before);
