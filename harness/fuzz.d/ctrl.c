@@ -55,6 +55,15 @@ int do_flush(const uint64_t *a)
 	return ret;
 }
 
+/* The slot whose ifq has this id on this ring. */
+static struct ifq *ifq_of(const struct ring *r, uint32_t id)
+{
+	for (unsigned int i = 0; i < NR_IFQS; i++)
+		if (same_ring(&ifqs[i], r) && ifqs[i].id == id)
+			return &ifqs[i];
+	return NULL;
+}
+
 /* The number that the next file would get. */
 static int next_fd(void)
 {
@@ -89,11 +98,14 @@ int do_export(const uint64_t *a)
 	}
 	if (a[3] || a[4])
 		finding("an export succeeded that must fail");
-	e->fd = c.zc_export.zcrx_fd;
-	/* The id could be one of another ring. */
-	e->ifq = *q;
-	if (!same_ring(q, r))
-		e->ifq.region = NULL;
+	/* Through another ring it is another ifq. */
+	q = ifq_of(r, q->id);
+	if (q) {
+		e->fd = c.zc_export.zcrx_fd;
+		e->ifq = *q;
+	} else {
+		close(c.zc_export.zcrx_fd);
+	}
 	return 0;
 }
 

@@ -82,6 +82,10 @@ static void see(struct ring *r, const struct io_uring_cqe *cqe)
 {
 	uint64_t what = cqe->user_data & (0xffULL << 56);
 
+	if (getenv("FUZZ_VERBOSE"))
+		fprintf(stderr, "cqe ring %d at %p: 0x%llx res %d flags 0x%x\n",
+			(int)(r - rings), (void *)cqe, (unsigned long long)cqe->user_data,
+			cqe->res, cqe->flags);
 	if (cqe->res < 0 && !known_errno(-cqe->res))
 		finding("a CQE with res %d, user_data 0x%llx", cqe->res,
 			(unsigned long long)cqe->user_data);
