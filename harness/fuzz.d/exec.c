@@ -17,6 +17,8 @@
 
 struct tally *tally;
 
+/* FUZZ_VERBOSE=1 prints each operation and each CQE, for looking at a replay. */
+static bool verbose;
 static const struct op *now;
 static pid_t children[MAX_CHILDREN];
 static unsigned int nr_children;
@@ -82,9 +84,9 @@ static void see(struct ring *r, const struct io_uring_cqe *cqe)
 {
 	uint64_t what = cqe->user_data & (0xffULL << 56);
 
-	if (getenv("FUZZ_VERBOSE"))
-		fprintf(stderr, "cqe ring %d at %p: 0x%llx res %d flags 0x%x\n",
-			(int)(r - rings), (void *)cqe, (unsigned long long)cqe->user_data,
+	if (verbose)
+		fprintf(stderr, "  CQE on ring %d: user_data 0x%llx, res %d, flags 0x%x\n",
+			(int)(r - rings), (unsigned long long)cqe->user_data,
 			cqe->res, cqe->flags);
 	if (cqe->res < 0 && !known_errno(-cqe->res))
 		finding("a CQE with res %d, user_data 0x%llx", cqe->res,
@@ -322,7 +324,7 @@ static void exec_op(const struct op *op)
 	ret = fns[op->nr](op->arg);
 	tally->calls[op->nr]++;
 	tally->good[op->nr] += ret >= 0;
-	if (getenv("FUZZ_VERBOSE"))
+	if (verbose)
 		fprintf(stderr, "%s: %d\n", op_descs[op->nr].name, ret);
 	if (ret < 0 && !known_errno(-ret))
 		finding("%s returned %d", op_descs[op->nr].name, ret);
@@ -413,6 +415,7 @@ void exec_prog(const struct prog *p)
 	unsigned long end;
 	long pinned = vm_pin();
 
+	verbose = getenv("FUZZ_VERBOSE");
 	model_init();
 	ifq_init();
 	exec_ops(p->ops, p->ops + p->nr_ops);
