@@ -145,7 +145,10 @@ PROGRAMS = {
         ! grep -q hang "$code" || exit 124
         ! grep -q die "$code" || exit 125
         ! grep -q noreason "$code" || { echo 'ok 1 case'; echo '# status: 0'; exit 3; }
-        if grep -q B "$code"; then echo 'not ok 1 case'; echo '# status: 1'; exit 1; fi
+        if grep -q B "$code"; then
+            echo 'not ok 1 old_case # XFAIL old'
+            echo 'not ok 2 case'; exec sleep 600 # the others time out
+        fi
         echo "ok 1 case$SKIPPED"
         echo '# status: 0'
         ! grep -q splat "$code" || { echo "$log:7: WARNING: WARNING: code.c:2 at f()"; exit 126; }
