@@ -18,6 +18,7 @@ usage() {
 	  -t SECONDS    the guest is stopped after this long (default: 600)
 	  -m MIB        memory (default: 1024)
 	  -c CPUS       processors (default: 2)
+	  -a ARCH       machine: x86_64, or s390x, which has a small userland
 	  -k ARGS       more arguments for the kernel
 	  -q ARGS       more arguments for QEMU
 	  --no-judge    do not look for kernel complaints in the console log
@@ -38,17 +39,18 @@ bad_usage() { usage >&2; fail "$@"; }
 
 # guest_options ARGUMENT...: sets the variables below and the array command
 guest_options() {
-	name=run share=$build limit='' memory=1024 cpus=2 kernel_args='' qemu_args=()
+	name=run share=$build limit='' memory=1024 cpus=2 arch=x86_64 kernel_args='' qemu_args=()
 	shell='' judge=yes environment=()
 	while (($#)); do
 		case $1 in
-		-[ndetmckq]) (($# > 1)) || bad_usage "$1 wants a value" ;;&
+		-[ndetmcakq]) (($# > 1)) || bad_usage "$1 wants a value" ;;&
 		-n) name=$2; shift 2 ;;
 		-d) share=$2; shift 2 ;;
 		-e) environment+=("$2"); shift 2 ;;
 		-t) limit=$2; shift 2 ;;
 		-m) memory=$2; shift 2 ;;
 		-c) cpus=$2; shift 2 ;;
+		-a) arch=$2; shift 2 ;;
 		-k) kernel_args=$2; shift 2 ;;
 		-q) read -ra qemu_args <<<"$2"; shift 2 ;;
 		--shell) shell=yes; shift ;;
@@ -73,6 +75,11 @@ guest_options() {
 	done
 	[[ $name =~ ^[A-Za-z0-9_][A-Za-z0-9._-]*$ ]] ||
 		fail "-n '$name': letters, digits and . _ - only"
+	case $arch in
+	x86_64) ;;
+	s390x) [[ ! $shell ]] || fail "--shell is for x86_64" ;;
+	*) fail "-a '$arch': x86_64 or s390x" ;;
+	esac
 	[[ -d $share ]] || fail "-d $share: no such directory"
 	for value in "${environment[@]}"; do
 		[[ $value =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || fail "-e '$value': not VAR=VALUE"

@@ -42,11 +42,18 @@ def objects(arch):
 
 def fragments(arch, tip):
     """the config of an architecture, and what KUnit tests that are new want"""
-    texts = [(TOP / "harness/configs" / ARCHES[arch]).read_text()]
+    return [config(ARCHES[arch]), *kunit_configs(tip)]
+
+
+def config(name):
+    return (TOP / "harness/configs" / name).read_text()
+
+
+def kunit_configs(tip):
     names = git("diff-tree", "-r", "-z", "--name-only", "--diff-filter=A",
                 "base", tip, cwd=TREE).split("\0")
-    return texts + [git("show", f"{tip}:{name}", cwd=TREE) for name in names
-                    if name.endswith("/.kunitconfig")]
+    return [git("show", f"{tip}:{name}", cwd=TREE) for name in names
+            if name.endswith("/.kunitconfig")]
 
 
 def findings(output, files):

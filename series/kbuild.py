@@ -16,8 +16,11 @@ def jobs():
 class Objects:
     """what ARCH=arch makes of the tree in a directory of its own"""
 
-    def __init__(self, arch, tree, directory, cache):
+    def __init__(self, arch, tree, directory, cache, compiler="gcc", cross=""):
         self.arch, self.tree, self.path = arch, tree, pathlib.Path(directory)
+        self.tools = [f"CC=ccache {compiler}"]
+        if cross:
+            self.tools = [f"CC=ccache {cross}{compiler}", f"CROSS_COMPILE={cross}"]
         self.env = {**os.environ, "CCACHE_DIR": f"{cache}/ccache",
                     "CCACHE_BASEDIR": str(BUILD / "check"),
                     "CCACHE_NOHASHDIR": "1", "CCACHE_MAXSIZE": "4G"}
@@ -32,8 +35,8 @@ class Objects:
         with open(self.log, "wb") as log:
             self.running = subprocess.Popen(
                 ["make", "-C", self.tree, f"O={self.path}", f"ARCH={self.arch}",
-                 "CC=ccache gcc", f"-j{jobs()}", *self.options,
-                 *targets], env=self.env,
+                 *self.tools, f"-j{jobs()}", *self.options, *targets],
+                env=self.env,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def finish(self):
@@ -51,7 +54,7 @@ class Objects:
     def configure(self, fragments):
         """a config with what the fragments ask for, as far as this tree has it"""
         text = "\n".join(fragments)
-        if self.arch == "x86_64":
+        if self.arch != "um":
             # like the kernel that is booted, see harness/kernel
             (self.path / ".config").unlink(missing_ok=True)
             self.make("tinyconfig")

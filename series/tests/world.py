@@ -16,7 +16,7 @@ from fakes import kernel, make_tarball, second_series_files, series_files
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ("harness/base", "harness/fetch-tarball", "harness/lib.sh",
             "harness/tar2git.py", "series/assemble", "series/refresh",
-            "series/export", "series/builds", "series/alone",
+            "series/export", "series/builds", "series/arches", "series/alone",
             "series/sparse", "series/dry-run",
             *(str(path.relative_to(REPOSITORY))
               for path in REPOSITORY.glob("series/*.py")))

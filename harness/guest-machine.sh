@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # shared with harness/guest
+#
+# The machines that harness/guest boots; it sources this after lib.sh.
+
+# guest_machine: for $arch, finds kernel and userland and sets how QEMU gets them
+guest_machine() {
+	local dir image
+	case $arch in
+	x86_64)
+		need_packages qemu-system-x86:qemu-system-x86_64
+		kernel=${KERNEL:-$("$top/harness/kernel" --path)} ||
+			fail "no kernel; build it with harness/kernel"
+		image=$("$top/harness/userland") || fail "no image of the guest's disk"
+		# Without 5-level paging: an interrupt that comes just while
+		# identify_cpu() has the CPU's features zeroed makes KASAN take
+		# addresses for those of 4-level paging and complain.
+		machine=(qemu-system-x86_64 -accel "tcg,thread=multi" -cpu "max,la57=off"
+			 -drive "file=${image//,/,,},if=virtio,format=raw,snapshot=on")
+		machine_args="console=ttyS0 root=/dev/vda rw init=/sbin/guest-init no_timer_check"
+		console_device=isa-serial bus=pci
+		;;
+	s390x)
+		need_packages qemu-system-misc:qemu-system-s390x
+		if [[ ! ${KERNEL:-} ]]; then
+			dir=$("$top/harness/kernel-s390x") ||
+				fail "no kernel; build it with harness/kernel-s390x"
+		fi
+		kernel=${KERNEL:-$dir/vmlinuz}
+		image=$("$top/harness/initramfs-s390x") || fail "no initramfs"
+		machine=(qemu-system-s390x -M s390-ccw-virtio
+			 -accel "tcg,thread=multi" -cpu max -initrd "$image")
+		machine_args="rdinit=/sbin/guest-init"
+		console_device=sclpconsole bus=ccw
+		;;
+	esac
+	[[ -f $kernel ]] || fail "no kernel image at $kernel; build it with harness/kernel"
+}
