@@ -28,7 +28,8 @@ guest_machine() {
 				fail "no kernel; build it with harness/kernel-s390x"
 		fi
 		kernel=${KERNEL:-$dir/vmlinuz}
-		image=$("$top/harness/initramfs-s390x") || fail "no initramfs"
+		image=$("$top/harness/initramfs-s390x") ||
+			fail "no initramfs for the guest"
 		machine=(qemu-system-s390x -M s390-ccw-virtio
 			 -accel "tcg,thread=multi" -cpu max -initrd "$image")
 		machine_args="rdinit=/sbin/guest-init"

@@ -105,7 +105,8 @@ class Usage(GuestTest):
         for words in ([], ["--"], ["true"], ["-x", "--", "true"], ["-t"],
                       ["-t", "soon", "--", "true"], ["-c", "0", "--", "true"],
                       ["-n", "a/b", "--", "true"], ["-e", "novalue", "--", "true"],
-                      ["-d", "/nonexistent", "--", "true"], ["--shell"]):
+                      ["-d", "/nonexistent", "--", "true"], ["--shell"],
+                      ["-a", "vax", "--", "true"]):
             with self.subTest(words):
                 status, out, err = self.run_guest(*words)
                 self.assertEqual((status, out), (125, b""))
