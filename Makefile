@@ -13,8 +13,9 @@ quote = '
 command = '$(subst $(quote),'\$(quote)',$(value CMD))'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all kunit kernel kernel-path shell run-in-guest \
-	assemble refresh mutants picture check series series-check series-dry-run clean
+.PHONY: help run test test-all kunit fuzz coverage mutants arches commits kernel \
+	kernel-path shell run-in-guest assemble refresh picture check series \
+	series-check series-dry-run clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -22,14 +23,29 @@ help: ## what there is
 run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 14 minutes)
 	@harness/run
 
-test: ## the tests (cold 43 minutes); PARTS="host series guest net demo alone" for some of them
+test: ## the tests (cold 55 minutes); PARTS="host series guest net demo alone faults fuzz" for some
 	@harness/test $(PARTS)
 
-test-all: ## the same, KUnit, a kernel with KASAN, lockdep, kmemleak, netdevsim's tests on the base too
-	@harness/test host series guest net demo alone kunit debug compare
+test-all: ## everything there is: several hours
+	@harness/test all
 
 kunit: ## KUnit on user-mode Linux (cold 6 minutes, then seconds)
 	@harness/kunit
+
+fuzz: ## random programs on a kernel that checks itself; MINUTES=2, SEED=n repeats a run
+	@harness/fuzz $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+coverage: ## what all tests together reach of the series' code: gcov on the debug kernel (25 minutes)
+	@harness/coverage
+
+mutants: ## put faults into the kernel code, one by one: does a test notice? (an hour)
+	@harness/mutants
+
+arches: ## i386, arm64, s390x, clang, odd configs; 32-bit programs and a big-endian guest run the tests
+	@harness/arches
+
+commits: ## the tests without a NIC on the kernel of each commit
+	@harness/commits
 
 kernel: ## assemble and build the kernel; KCONFIG=debug for the one that checks itself
 	@harness/kernel
@@ -48,9 +64,6 @@ assemble: ## build/linux: the base with the series on it, as git branches
 
 refresh: ## the way back: write commits made in build/linux to overlay and patches
 	@series/refresh
-
-mutants: ## put faults into the kernel code, one by one: does a test notice? (about half an hour)
-	@harness/mutants
 
 picture: ## run what make run does and draw harness/picture.svg from it
 	@harness/picture
