@@ -104,17 +104,19 @@ class Arches(World):
     def test_module_that_wants_what_is_not_exported(self):
         base = kernel()
         base["net/core.c"] += "EXPORT_SYMBOL(one);\nEXPORT_SYMBOL_GPL(two);\n" \
-            'EXPORT_SYMBOL_FOR_MODULES(three, "kvm");\n'
+            'EXPORT_SYMBOL_FOR_MODULES(three, "kvm");\n' \
+            'EXPORT_SYMBOL_NS(four, "IN");\nEXPORT_SYMBOL_NS_GPL(five, "OUT");\n'
+        base["drivers/net/netdevsim/netdev.h"] = 'MODULE_IMPORT_NS("IN");\n'
         make_tarball(self.dir / "exports.tar.xz", base)
         self.env["KERNEL_TARBALL"] = str(self.dir / "exports.tar.xz")
         self.succeeds("series/assemble")
         made = self.repo / "build/check/arch-module/drivers/net/netdevsim"
         made.mkdir(parents=True)
         (made / "netdevsim.o").write_text("object")
-        self.write("symbols/netdevsim", "one U\ntwo U\n", self.dir)
+        self.write("symbols/netdevsim", "one U\ntwo U\nfour U\n", self.dir)
         self.passes("module")
-        self.write("symbols/netdevsim", "one U\ntwo U\nthree U\n", self.dir)
-        self.fails("netdevsim.o wants what is not exported: three\n", "module")
+        self.write("symbols/netdevsim", "one U\nfive U\nthree U\n", self.dir)
+        self.fails("netdevsim.o wants what is not exported: five, three\n", "module")
 
     def test_name_that_does_not_exist(self):
         self.fails("there is no build alpha; there are x86_64, clang, i386", "alpha")
