@@ -2,7 +2,7 @@
 /*
  * A refill queue region of more than 4 GiB: offset and end of the statistics
  * don't fit in 32 bits, on the whole way from the descriptor to the counters.
- * It is one huge page, mapped over and over again.
+ * It is one huge page, mapped over and over again, and from 4 GiB on another one.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "zcrx_notif_request.h"
 
 #define GIB_4		0x100000000ULL
+#define FILL		0xa5
 
 FIXTURE(large)
 {
@@ -49,10 +50,10 @@ static void write_hugepages(long n)
 	fclose(f);
 }
 
-static bool has_free_hugepage(void *arg)
+static bool has_free_hugepages(void *arg)
 {
-	write_hugepages(*(long *)arg + 1);
-	return hugepages("HugePages_Free: %ld") > 0;
+	write_hugepages(*(long *)arg + 2);
+	return hugepages("HugePages_Free: %ld") >= 2;
 }
 
 /* The ring, which has the page, is freed some time after its end. */
@@ -62,7 +63,7 @@ static bool hugepages_as_before(void *arg)
 	return hugepages("HugePages_Total: %ld") == *(long *)arg;
 }
 
-/* A file of one huge page, or a negative errno. */
+/* A file of two huge pages, or a negative errno. */
 static int huge_file(size_t *size)
 {
 	int fd = memfd_create("zcrx_notif_large", MFD_HUGETLB);
@@ -70,7 +71,7 @@ static int huge_file(size_t *size)
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) || ftruncate(fd, st.st_blksize)) {
+	if (fstat(fd, &st) || ftruncate(fd, 2 * st.st_blksize)) {
 		close(fd);
 		return -EIO;
 	}
@@ -95,8 +96,8 @@ FIXTURE_SETUP(large)
 	if (fd < 0)
 		SKIP(return, "no huge pages: %s", strerror(-fd));
 	self->hugepages = hugepages("HugePages_Total: %ld");
-	if (!zn_wait_until(has_free_hugepage, &self->hugepages, ZN_TIMEOUT))
-		SKIP(goto out, "no memory for a huge page");
+	if (!zn_wait_until(has_free_hugepages, &self->hugepages, ZN_TIMEOUT))
+		SKIP(goto out, "no memory for huge pages");
 
 	self->size = GIB_4 + self->huge;
 	reserved = self->size + self->huge;
@@ -107,10 +108,13 @@ FIXTURE_SETUP(large)
 	self->region = (unsigned char *)p;
 	for (size_t at = 0; at < self->size; at += self->huge) {
 		if (mmap(p + at, self->huge, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+			 MAP_SHARED | MAP_FIXED, fd,
+			 at < GIB_4 ? 0 : self->huge) == MAP_FAILED)
 			SKIP(goto out, "mapped %zu bytes: %s", at,
 			     strerror(errno));
 	}
+	memset(self->region, FILL, self->huge);
+	memset(self->region + GIB_4, FILL, self->huge);
 	self->area = map(AREA_SIZE);
 	ASSERT_NE(NULL, self->area);
 	ASSERT_EQ(0, zn_open_ring(&self->ring, &o));
@@ -129,13 +133,6 @@ FIXTURE_TEARDOWN(large)
 					  ZN_TIMEOUT));
 }
 
-/* Where they lie in the one page that there is. */
-static struct io_uring_zcrx_notif_stats *
-stats_in(unsigned char *region, size_t huge, __u64 offset)
-{
-	return (void *)(region + offset % huge);
-}
-
 static int try(struct io_uring *ring, struct desc_case *c, void *area,
 	       void *region, size_t size)
 {
@@ -148,29 +145,40 @@ static int try(struct io_uring *ring, struct desc_case *c, void *area,
 	return zn_raw_register(ring->ring_fd, &r.reg);
 }
 
+static bool all_are(const unsigned char *p, size_t n, unsigned char value)
+{
+	while (n--)
+		if (*p++ != value)
+			return false;
+	return true;
+}
+
+/* It is there that the kernel zeroes them, and nowhere else. */
+static void zeroed(struct __test_metadata *_metadata, unsigned char *region,
+		   __u64 offset)
+{
+	EXPECT_TRUE(all_are(region + offset - 8, 8, FILL));
+	EXPECT_TRUE(all_are(region + offset, 24, 0));
+	EXPECT_TRUE(all_are(region + offset + 24, 8, FILL));
+}
+
 TEST_F(large, statistics_from_4_gib_on)
 {
-	struct desc_case c = { STATS(24), AT(ABSOLUTE, GIB_4 + 64) };
-	struct io_uring_zcrx_notif_stats *stats;
+	struct desc_case c = { STATS(24), AT(ABSOLUTE, GIB_4 + 4096) };
 
-	stats = stats_in(self->region, self->huge, c.delta);
-	memset(self->region, 0xa5, self->huge);
 	ASSERT_EQ(0, try(&self->ring, &c, self->area, self->region,
 			 self->size));
-	/* it is there that the kernel has zeroed them */
-	EXPECT_EQ(0, zn_load(&stats->copy_count));
-	EXPECT_EQ(0, zn_load(&stats->copy_bytes));
-	EXPECT_EQ(0, zn_load(&stats->no_buffers_count));
-	EXPECT_EQ(0xa5, ((unsigned char *)stats)[-1]);
-	EXPECT_EQ(0xa5, ((unsigned char *)stats)[24]);
+	zeroed(_metadata, self->region, c.delta);
+	EXPECT_TRUE(all_are(self->region + 4096, 24, FILL));
 }
 
 TEST_F(large, statistics_across_4_gib)
 {
 	struct desc_case c = { STATS(24), AT(ABSOLUTE, GIB_4 - 8) };
 
-	EXPECT_EQ(0, try(&self->ring, &c, self->area, self->region,
+	ASSERT_EQ(0, try(&self->ring, &c, self->area, self->region,
 			 self->size));
+	zeroed(_metadata, self->region, c.delta);
 }
 
 TEST_F(large, statistics_at_the_end)
