@@ -295,45 +295,6 @@ TEST_F(sums, of_streams)
 	EXPECT_GE(2, self->w.ev.notifs);
 }
 
-/*
- * The counters are shared memory: whoever adds to them atomically, as the
- * kernel does, takes nothing away from it and loses nothing. Without end, that
- * meets an addition of the kernel that is not atomic.
- */
-static void receive_some_chunks(struct worker *wk)
-{
-	if (!wk->error)
-		wk->error = receive(wk->w, &wk->q, &wk->ev, 4 * CHUNKS * CHUNK,
-				    CHUNK);
-}
-
-TEST(added_to_by_the_application)
-{
-	static struct world w;
-	const struct zcrx_notification_desc desc = {};
-	const struct zn_opts o = { .desc = &desc, .stats = true };
-	const __u64 chunks = 4 * CHUNKS;
-	__u64 added = 0;
-
-	ASSERT_EQ(0, world_open(&w, &o, 1));
-	ASSERT_EQ(0, world_start(&w, receive_some_chunks));
-	pthread_barrier_wait(&w.start);
-	while (__atomic_load_n(&w.running, __ATOMIC_ACQUIRE)) {
-		for (int i = 0; i < 1000; i++) {
-			__atomic_fetch_add(&w.c.stats->copy_count, 1,
-					   __ATOMIC_RELAXED);
-			__atomic_fetch_add(&w.c.stats->copy_bytes, 1,
-					   __ATOMIC_RELAXED);
-		}
-		added += 1000;
-	}
-	EXPECT_EQ(0, world_join(&w));
-	EXPECT_EQ(0, sum_bad(&w));
-	EXPECT_EQ(chunks + added, zn_load(&w.c.stats->copy_count));
-	EXPECT_EQ(chunks * CHUNK + added, zn_load(&w.c.stats->copy_bytes));
-	world_close(&w);
-}
-
 /* All threads make events of the same types at the same time. */
 FIXTURE(once)
 {
