@@ -101,17 +101,16 @@ unsigned int cover_total(void)
 	return shared->nr_pcs;
 }
 
-unsigned int cover_save(const char *path)
+void cover_save(const char *path)
 {
 	FILE *f = fopen(path, "w");
 
 	if (!f)
-		return 0;
+		return;
 	for (unsigned int i = 0; i < NR_PCS; i++)
 		if (shared->pcs[i])
 			fprintf(f, "ffffffff%08x\n", shared->pcs[i]);
 	fclose(f);
-	return shared->nr_pcs;
 }
 
 /* When it is full, new ones take the place of the oldest. */
@@ -136,4 +135,18 @@ const struct prog *corpus_get(unsigned int i)
 {
 	return __atomic_load_n(&shared->whole[i], __ATOMIC_SEQ_CST) ?
 	       &shared->corpus[i] : NULL;
+}
+
+void corpus_save(const char *path)
+{
+	FILE *f = fopen(path, "w");
+	char text[MAX_TEXT];
+
+	if (!f)
+		return;
+	for (unsigned int i = 0; i < corpus_size(); i++) {
+		prog_print(&shared->corpus[i], text);
+		fprintf(f, "%s---\n", text);
+	}
+	fclose(f);
 }

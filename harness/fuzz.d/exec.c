@@ -321,8 +321,8 @@ static void exec_op(const struct op *op)
 	int ret;
 
 	now = op;
-	ret = fns[op->nr](op->arg);
 	tally->calls[op->nr]++;
+	ret = fns[op->nr](op->arg);
 	tally->good[op->nr] += ret >= 0;
 	if (verbose)
 		fprintf(stderr, "%s: %d\n", op_descs[op->nr].name, ret);
@@ -365,6 +365,8 @@ static void exec_ops(const struct op *op, const struct op *end)
 		pid = fork();
 		if (!pid)
 			exec_child(op + 1, op + 1 + n);
+		tally->calls[OP_spawn]++;
+		tally->good[OP_spawn] += pid > 0;
 		if (pid > 0)
 			children[nr_children++] = pid;
 		if (pid > 0 && op->arg[1])

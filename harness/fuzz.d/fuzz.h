@@ -302,9 +302,10 @@ bool cover_open(void);		/* in each process that starts programs */
 void cover_start(void);		/* in the program */
 unsigned int cover_merge(void);	/* after it: how much of it is new */
 unsigned int cover_total(void);
-unsigned int cover_save(const char *path);
+void cover_save(const char *path);
 void corpus_add(const struct prog *p);
 unsigned int corpus_size(void);
 const struct prog *corpus_get(unsigned int i);
+void corpus_save(const char *path);
 
 #endif

@@ -180,17 +180,11 @@ static void spoil(const struct reg_args *a, struct io_uring_zcrx_ifq_reg *reg,
 	}
 }
 
-/*
- * From 1 TiB on io_pin_pages() warns of what user space asks for, in Linux 7.1.
- * A few GiB of a region of the kernel's are granted, and then there is no memory.
- */
+/* A few GiB of a region of the kernel's are granted, and then there is no memory. */
 static uint64_t bearable(uint64_t size, bool kernel)
 {
-	if (size >> 12 > INT32_MAX || size % PAGE)
-		return size;
-	if (kernel)
-		return size % (32UL << 20);
-	return size % (1UL << 39);
+	return kernel && size >> 12 <= INT32_MAX && !(size % PAGE) ?
+	       size % (32UL << 20) : size;
 }
 
 static int call_register(const struct reg_args *a, struct ring *r,

@@ -275,8 +275,8 @@ static int fuzz(void)
 
 		snprintf(path, sizeof(path), "%s/pcs", options.results);
 		cover_save(path);
-		for (unsigned int i = 0; i < corpus_size(); i++)
-			run_save(options.results, "corpus", "", corpus_get(i));
+		snprintf(path, sizeof(path), "%s/corpus", options.results);
+		corpus_save(path);
 	}
 	if (complained)
 		printf("the kernel complained\n");

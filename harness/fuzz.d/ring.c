@@ -50,12 +50,6 @@ int ring_setup(struct ring *r, uint32_t flags, uint32_t sq, uint32_t cq)
 	size_t sq_end, cq_end;
 	int fd;
 
-	/*
-	 * Where a mixed ring of Linux 7.1 wraps and is nearly full, it can show
-	 * an old CQE a second time. So it gets one that does not wrap.
-	 */
-	if (p.flags & IORING_SETUP_CQE_MIXED && p.flags & IORING_SETUP_CQSIZE)
-		p.cq_entries = 4096;
 	/* smaller than the SQ is refused, and not what this is about */
 	if (p.flags & IORING_SETUP_CQSIZE && p.cq_entries < (sq & 0xfff))
 		p.cq_entries = sq & 0xfff;
