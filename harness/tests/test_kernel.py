@@ -97,6 +97,11 @@ class Kernel(unittest.TestCase):
         (self.linux / "tools/objtool/z.c").touch()
         self.assertIn("kernel", self.content()[1])
 
+    def test_the_cache_does_not_keep_what_is_built_for_once(self):
+        self.content(KERNEL_CACHE="no")
+        self.assertEqual([path for path in (self.cache / "kernel").iterdir()
+                          if path.is_dir()], [])
+
     def test_a_branch_that_is_not_there_is_refused(self):
         done = self.kernel(BRANCH="nope")
         self.assertEqual((done.returncode, done.stdout), (1, ""))

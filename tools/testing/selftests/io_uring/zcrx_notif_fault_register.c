@@ -116,10 +116,12 @@ FIXTURE_TEARDOWN(registration)
 /* The least RLIMIT_MEMLOCK that lets @o succeed, which stays set. */
 static int limit_memlock(const struct zn_opts *o)
 {
-	struct rlimit rl = { .rlim_max = 64 << 20 };
 	struct before before;
 	struct zn_ifq q;
+	struct rlimit rl;
 
+	if (getrlimit(RLIMIT_MEMLOCK, &rl))
+		return -errno;
 	/* The ring and the region come on top of the area. */
 	for (rl.rlim_cur = (o->area_pages ?: 16) * page_size();
 	     rl.rlim_cur < rl.rlim_max; rl.rlim_cur += page_size()) {
