@@ -97,7 +97,7 @@ def functions(source):
     begins at the left margin and its body with a brace there."""
     names, name = [], ""
     for line in source.splitlines():
-        start = re.match(r"(?!static_assert)[A-Za-z_][^;={]*?(\w+)\(", line)
+        start = re.match(r"(?!static_assert)(?=\w)[^;={(]*?\b(\w+)\(", line)
         if start and not line.rstrip().endswith(";"):
             name = start[1]
         names.append(name)
@@ -148,7 +148,7 @@ def read_why(path):
 
 def report(files, added, sources, reasons):
     """The table and what was not reached, as lines, and whether all is well."""
-    table = [f"{'':34}{'lines':>15}{'branches':>17}{'explained':>11}"]
+    table = [f"{'':34}{'lines':>17}{'branches':>19}{'explained':>10}"]
     missing, explained = [], collections.defaultdict(list)
     for file in WHOLE + PARTLY:
         wanted = {number: line for number, line in files.get(file, {}).items()
@@ -178,7 +178,7 @@ def report(files, added, sources, reasons):
                 else:
                     missing.append(words)
         name = file if file in WHOLE else f"{file}, what is added"
-        table.append("{:34}{:>5} of {:<3}{:>4.0%}{:>7} of {:<3}{:>4.0%}{:>11}".format(
+        table.append("{:34}{:>5} of {:<4}{:>4.0%}{:>7} of {:<4}{:>4.0%}{:>10}".format(
             name, total["reached"], total["lines"], total["reached"] / total["lines"],
             total["taken"], total["branches"],
             total["taken"] / (total["branches"] or 1), total["explained"]))

@@ -137,6 +137,20 @@ class Coverage(unittest.TestCase):
             self.assertFalse(good)
             self.assertIn(f"line    io_uring/{name}:4 other(): added();", text)
 
+    def test_line_belongs_to_the_function_above_it(self):
+        names = coverage.functions(NOTIF + """static const int
+three(int a)
+{
+	if (a)
+		three(0);
+}
+""")
+        self.assertEqual([name for name in dict.fromkeys(names) if name],
+                         ["notif_one", "notif_two", "three"])
+        self.assertEqual(names[0], "")
+        self.assertEqual(names[-3:-1], ["three", "three"])
+        self.assertEqual(names[len(NOTIF.splitlines())], "")
+
     def test_each_expansion_of_an_inline_function_counts(self):
         text, good = self.judge(
             change(all_reached(), 1, "header", 5, 2, (1, 1, 0, 0)))
