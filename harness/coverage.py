@@ -181,7 +181,8 @@ def report(files, added, sources, reasons):
         table.append("{:34}{:>5} of {:<4}{:>4.0%}{:>7} of {:<4}{:>4.0%}{:>10}".format(
             name, total["reached"], total["lines"], total["reached"] / total["lines"],
             total["taken"], total["branches"],
-            total["taken"] / (total["branches"] or 1), total["explained"]))
+            total["taken"] / total["branches"] if total["branches"] else 1,
+            total["explained"]))
     out = table
     for reason, places in explained.items():
         out += ["", f"not reached: {reason}", *("  " + place for place in places)]
