@@ -133,11 +133,11 @@ FIXTURE_VARIANT(huge)
 	__u64 size;
 };
 
-FIXTURE_VARIANT_ADD(huge, region_of_256_gib) { .size = 1ULL << 38 };
-FIXTURE_VARIANT_ADD(huge, region_of_1_tib_less_64_kib) {
-	.size = (1ULL << 40) - 0x10000,
-};
-
+/*
+ * Not between these two: the kernel takes up to 2 GiB for the array of pages
+ * before it sees that there are none.
+ */
+FIXTURE_VARIANT_ADD(huge, region_of_16_gib) { .size = 1ULL << 34 };
 FIXTURE_VARIANT_ADD(huge, region_of_1_tib) { .size = 1ULL << 40 };
 FIXTURE_VARIANT_ADD(huge, region_of_8_tib) { .size = 1ULL << 43 };
 
