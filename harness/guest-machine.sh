@@ -32,8 +32,8 @@ guest_machine() {
 			fail "no initramfs for the guest"
 		machine=(qemu-system-s390x -M s390-ccw-virtio
 			 -accel "tcg,thread=multi" -cpu max -initrd "$image")
-		machine_args="rdinit=/sbin/guest-init"
-		console_device=sclpconsole bus=ccw
+		machine_args="rdinit=/sbin/guest-init conmode=sclp console=ttyS0"
+		console_device=sclplmconsole bus=ccw
 		;;
 	esac
 	[[ -f $kernel ]] || fail "no kernel image at $kernel; build it with harness/kernel"
