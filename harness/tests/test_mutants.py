@@ -167,6 +167,11 @@ def load():
     return module
 
 
+def as_from_a_terminal():
+    """What runs in a shell's background ignores interrupts, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class List(unittest.TestCase):
     """the real list; without a kernel tree, so of files that Linux has only what
     the patches add can be looked at"""
@@ -236,7 +241,7 @@ class Mutants(unittest.TestCase):
         environment.pop("ZCRX_BUILD", None)
         return subprocess.Popen([self.top / "harness/mutants", *words], text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                env=environment)
+                                env=environment, preexec_fn=as_from_a_terminal)
 
     def run_mutants(self, *words, **env):
         with self.start(*words, **env) as process:
