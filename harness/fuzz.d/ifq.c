@@ -180,11 +180,17 @@ static void spoil(const struct reg_args *a, struct io_uring_zcrx_ifq_reg *reg,
 	}
 }
 
-/* A few GiB of a region of the kernel's are granted, and then there is no memory. */
+/*
+ * A few GiB of a region of the kernel's are granted, and so is an array for the
+ * pages of a user's of nearly 1 TiB, and then there is no memory.
+ */
 static uint64_t bearable(uint64_t size, bool kernel)
 {
-	return kernel && size >> 12 <= INT32_MAX && !(size % PAGE) ?
-	       size % (32UL << 20) : size;
+	if (kernel && size >> 12 <= INT32_MAX && !(size % PAGE))
+		return size % (32UL << 20);
+	if (!kernel && size < 1UL << 40)
+		return size % (16UL << 30);
+	return size;
 }
 
 static int call_register(const struct reg_args *a, struct ring *r,
