@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "leaks.h"
 
 #define MAX_CHILDREN	4
 
@@ -375,20 +376,6 @@ static void exec_ops(const struct op *op, const struct op *end)
 	}
 }
 
-static long vm_pin(void)
-{
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[256];
-	long kb = -1;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "VmPin: %ld kB", &kb) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kb;
-}
-
 static void wait_for_children(void)
 {
 	for (unsigned int i = 0; i < nr_children; i++) {
@@ -415,7 +402,7 @@ void exec_prog(const struct prog *p)
 {
 	bool lazy = false;
 	unsigned long end;
-	long pinned = vm_pin();
+	long pinned = vmpin_kb();
 
 	verbose = getenv("FUZZ_VERBOSE");
 	model_init();
@@ -433,10 +420,10 @@ void exec_prog(const struct prog *p)
 	if (lazy)
 		_exit(0);
 	end = now_ms() + 20000;
-	while (vm_pin() != pinned) {
+	while (vmpin_kb() != pinned) {
 		if (now_ms() > end)
 			finding("VmPin: %ld kB before, %ld kB after all is closed",
-				pinned, vm_pin());
+				pinned, vmpin_kb());
 		usleep(2000);
 	}
 	_exit(0);

@@ -6,7 +6,6 @@
  */
 #define _GNU_SOURCE
 #include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "leaks.h"
 
 #define MAX_PROCESSES	8
 
@@ -162,37 +162,11 @@ static void process(unsigned int nr)
 	exit(0);
 }
 
-/* Rings that are not freed keep a kworker. */
-static unsigned int exiting_rings(void)
-{
-	DIR *dir = opendir("/proc");
-	unsigned int n = 0;
-	struct dirent *d;
-
-	while (dir && (d = readdir(dir))) {
-		char path[300], comm[64] = "";
-		FILE *f;
-
-		if (!isdigit((unsigned char)d->d_name[0]))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		if (fgets(comm, sizeof(comm), f) && strstr(comm, "+iou_exit"))
-			n++;
-		fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-	return n;
-}
-
 static bool rings_freed(void)
 {
 	unsigned long end = now_ms() + 60000;
 
-	while (exiting_rings())
+	while (iou_exit_workers())
 		if (now_ms() > end)
 			return false;
 		else

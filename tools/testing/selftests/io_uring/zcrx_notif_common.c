@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Helpers for the tests of zcrx notifications, see the header. */
 #include <arpa/inet.h>
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <net/if.h>
@@ -430,6 +428,23 @@ int zn_connect(struct zn_ifq *q)
 	return ret ?: zn_connect_addr(q, AF_INET, "127.0.0.1");
 }
 
+int zn_open_imported(struct zn_ifq *q, struct zn_ifq *imp,
+		     const struct zn_opts *o)
+{
+	const struct zn_opts imp_opts = {};
+	int fd, ret;
+
+	ret = zn_open(q, o);
+	if (ret)
+		return ret;
+	fd = zn_export(q);
+	if (fd < 0)
+		return fd;
+	ret = zn_import(imp, q, fd, &imp_opts);
+	close(fd);
+	return ret ?: zn_connect(imp);
+}
+
 void zn_recv(struct zn_ifq *q, unsigned int len)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
@@ -633,48 +648,6 @@ int zn_make_no_buffers(struct zn_ifq *q, struct zn_events *ev)
 	if (ret == -ENOMEM)
 		return 0;
 	return ret < 0 ? ret : -EBUSY;
-}
-
-long zn_vmpin_kb(void)
-{
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[256];
-	long kb = -1;
-
-	if (!f)
-		return -errno;
-	while (kb < 0 && fgets(line, sizeof(line), f))
-		if (sscanf(line, "VmPin: %ld kB", &kb) != 1)
-			kb = -1;
-	fclose(f);
-	return kb;
-}
-
-int zn_iou_exit_workers(void)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *d;
-	int n = 0;
-
-	if (!dir)
-		return -errno;
-	while ((d = readdir(dir))) {
-		char path[300], comm[64] = "";
-		FILE *f;
-
-		if (!isdigit((unsigned char)d->d_name[0]))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		/* "+": works for iou_exit now; "-": did when last busy. */
-		if (fgets(comm, sizeof(comm), f) && strstr(comm, "+iou_exit"))
-			n++;
-		fclose(f);
-	}
-	closedir(dir);
-	return n;
 }
 
 bool zn_wait_until(bool (*cond)(void *arg), void *arg, int timeout_ms)

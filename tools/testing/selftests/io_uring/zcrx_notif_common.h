@@ -137,6 +137,12 @@ int zn_export(struct zn_ifq *q);
  */
 int zn_import(struct zn_ifq *imp, const struct zn_ifq *from, int fd,
 	      const struct zn_opts *o);
+/*
+ * Open @q, and import it as @imp, which gets the connection: its events notify
+ * the ring of @q and don't run its task work. zn_close() both after an error.
+ */
+int zn_open_imported(struct zn_ifq *q, struct zn_ifq *imp,
+		     const struct zn_opts *o);
 
 /* TCP over loopback; @server_fd is the side that zn_recv() reads from. */
 int zn_connect(struct zn_ifq *q);
@@ -169,10 +175,6 @@ unsigned int zn_refill(struct zn_ifq *q, unsigned int n);
 int zn_make_copy(struct zn_ifq *q, struct zn_events *ev);
 int zn_make_no_buffers(struct zn_ifq *q, struct zn_events *ev);
 
-/* Pinned memory of this process in KiB. */
-long zn_vmpin_kb(void);
-/* Kernel workers that are busy with freeing rings, or -errno. */
-int zn_iou_exit_workers(void);
 /* Wait for @cond(@arg) to hold; whether it did. */
 bool zn_wait_until(bool (*cond)(void *arg), void *arg, int timeout_ms);
 /* Become @uid with CAP_NET_ADMIN as the only capability. */

@@ -6,11 +6,11 @@
 #ifndef ZCRX_NOTIF_FAULT_H
 #define ZCRX_NOTIF_FAULT_H
 
-#include <dirent.h>
 #include <errno.h>
 
 #include "fault_inject.h"
 #include "kselftest_harness.h"
+#include "leaks.h"
 #include "zcrx_notif_request.h"
 
 /* More than there are places in any of the calls. */
@@ -79,19 +79,6 @@ static inline void check_result(struct __test_metadata *_metadata,
 	a->nr_absorbed += ret >= 0;
 }
 
-static inline int nr_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	if (!dir)
-		return -errno;
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 /* What has to be again as it was when everything is closed. */
 struct before {
 	long	vmpin;
@@ -100,16 +87,16 @@ struct before {
 
 static inline void look(struct before *b)
 {
-	b->vmpin = zn_vmpin_kb();
-	b->fds = nr_fds();
+	b->vmpin = vmpin_kb();
+	b->fds = open_fds();
 }
 
 static inline bool as_before(void *arg)
 {
 	struct before *b = arg;
 
-	return zn_vmpin_kb() == b->vmpin && nr_fds() == b->fds &&
-	       zn_iou_exit_workers() == 0;
+	return vmpin_kb() == b->vmpin && open_fds() == b->fds &&
+	       iou_exit_workers() == 0;
 }
 
 static inline void check_gone(struct __test_metadata *_metadata,
@@ -117,8 +104,8 @@ static inline void check_gone(struct __test_metadata *_metadata,
 {
 	EXPECT_TRUE(zn_wait_until(as_before, b, FREE_TIME))
 		TH_LOG("VmPin %ld and %ld kB, fds %d and %d, %d exit workers",
-		       b->vmpin, zn_vmpin_kb(), b->fds, nr_fds(),
-		       zn_iou_exit_workers());
+		       b->vmpin, vmpin_kb(), b->fds, open_fds(),
+		       iou_exit_workers());
 }
 
 /* Whether to go on with the next fault. */
@@ -251,8 +238,8 @@ static inline int attempt_register(int ring_fd,
 	a->injected = fi_off();
 	check_result(_metadata, a, ret);
 	if (ret < 0) {
-		EXPECT_EQ(before.vmpin, zn_vmpin_kb());
-		EXPECT_EQ(before.fds, nr_fds());
+		EXPECT_EQ(before.vmpin, vmpin_kb());
+		EXPECT_EQ(before.fds, open_fds());
 		EXPECT_EQ(-ENXIO, flush_id(ring_fd, id));
 		*reg = req.reg;
 		*area = req.area;

@@ -100,7 +100,7 @@ static void try_export(struct __test_metadata *_metadata, struct attempt *a,
 		       struct zn_ifq *q)
 {
 	const struct zn_opts o = {};
-	int fd, fds = nr_fds();
+	int fd, fds = open_fds();
 	struct zn_ifq imp;
 
 	if (start_faults(a))
@@ -109,17 +109,17 @@ static void try_export(struct __test_metadata *_metadata, struct attempt *a,
 	a->injected = fi_off();
 	check_result(_metadata, a, fd);
 	if (fd < 0) {
-		EXPECT_EQ(fds, nr_fds());
+		EXPECT_EQ(fds, open_fds());
 		fd = zn_export(q);
 		ASSERT_LE(0, fd);
 	}
-	EXPECT_EQ(fds + 1, nr_fds());
+	EXPECT_EQ(fds + 1, open_fds());
 	ASSERT_EQ(0, zn_import(&imp, q, fd, &o));
 	ASSERT_EQ(0, zn_connect(&imp));
 	check_notifies(_metadata, q, &imp);
 	zn_close(&imp);
 	close(fd);
-	EXPECT_EQ(fds, nr_fds());
+	EXPECT_EQ(fds, open_fds());
 }
 
 static void try_import(struct __test_metadata *_metadata,

@@ -67,18 +67,11 @@ FIXTURE_SETUP(post)
 		.desc = &desc,
 		.stats = true,
 	};
-	const struct zn_opts imp_opts = {};
-	int fd;
 
 	if (missing)
 		SKIP(return, "%s", missing);
 	ASSERT_EQ(0, fi_open());
-	ASSERT_EQ(0, zn_open(&self->q, &o));
-	fd = zn_export(&self->q);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, zn_import(&self->imp, &self->q, fd, &imp_opts));
-	close(fd);
-	ASSERT_EQ(0, zn_connect(&self->imp));
+	ASSERT_EQ(0, zn_open_imported(&self->q, &self->imp, &o));
 }
 
 FIXTURE_TEARDOWN(post)

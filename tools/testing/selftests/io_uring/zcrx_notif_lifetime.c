@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "leaks.h"
 #include "zcrx_notif_common.h"
 
 #define CQ_ENTRIES	8
@@ -29,19 +30,19 @@
 
 static bool rings_freed(void *unused)
 {
-	return zn_iou_exit_workers() == 0;
+	return iou_exit_workers() == 0;
 }
 
 static bool vmpin_is(void *kb)
 {
-	return zn_vmpin_kb() == *(long *)kb;
+	return vmpin_kb() == *(long *)kb;
 }
 
 static void expect_rings_freed(struct __test_metadata *_metadata)
 {
 	EXPECT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
 		TH_LOG("a ring is not freed, %d workers wait for it",
-		       zn_iou_exit_workers());
+		       iou_exit_workers());
 }
 
 /* The creator @c, with the importer @i that makes the events. */
@@ -204,17 +205,17 @@ FIXTURE_SETUP(close)
 	self->p.fd = -1;
 	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
 		TH_LOG("a ring of an earlier test is not freed");
-	self->vmpin = zn_vmpin_kb();
+	self->vmpin = vmpin_kb();
 	ASSERT_EQ(0, self->vmpin);
 	ASSERT_EQ(0, pair_open(&self->p, 1));
-	ASSERT_LT(0, zn_vmpin_kb());
+	ASSERT_LT(0, vmpin_kb());
 }
 
 FIXTURE_TEARDOWN(close)
 {
 	pair_close(&self->p);
 	EXPECT_TRUE(zn_wait_until(vmpin_is, &self->vmpin, FREE_TIME))
-		TH_LOG("%ld KiB are still pinned", zn_vmpin_kb());
+		TH_LOG("%ld KiB are still pinned", vmpin_kb());
 	expect_rings_freed(_metadata);
 }
 

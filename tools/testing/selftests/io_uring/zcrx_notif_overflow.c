@@ -69,15 +69,8 @@ FIXTURE_SETUP(overflow)
 		.desc = &desc,
 		.stats = true,
 	};
-	const struct zn_opts imp_opts = {};
-	int fd;
 
-	ASSERT_EQ(0, zn_open(&self->p.q, &o));
-	fd = zn_export(&self->p.q);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, zn_import(&self->p.imp, &self->p.q, fd, &imp_opts));
-	close(fd);
-	ASSERT_EQ(0, zn_connect(&self->p.imp));
+	ASSERT_EQ(0, zn_open_imported(&self->p.q, &self->p.imp, &o));
 }
 
 FIXTURE_TEARDOWN(overflow)

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "kselftest_harness.h"
+#include "leaks.h"
 #include "zcrx_notif_request.h"
 
 struct ground {
@@ -329,7 +330,7 @@ FIXTURE_SETUP(refused)
 	self->g.region = map(region_size(&variant->c));
 	ASSERT_NE(NULL, self->g.area);
 	ASSERT_NE(NULL, self->g.region);
-	self->g.vmpin = zn_vmpin_kb();
+	self->g.vmpin = vmpin_kb();
 	ASSERT_EQ(0, zn_open_ring(&self->g.ring, &o));
 }
 
@@ -350,7 +351,7 @@ static void refuse_then_register(struct __test_metadata *_metadata,
 	for (int i = 0; i < 3; i++) {
 		ASSERT_EQ(0, make_request(&r, c, g->area, region));
 		EXPECT_EQ(c->ret, zn_raw_register(g->ring.ring_fd, &r.reg));
-		EXPECT_EQ(g->vmpin, zn_vmpin_kb());
+		EXPECT_EQ(g->vmpin, vmpin_kb());
 		EXPECT_EQ(-ENXIO, flush_id(g->ring.ring_fd, 0));
 		EXPECT_EQ(0, io_uring_cq_ready(&g->ring));
 	}
@@ -358,7 +359,7 @@ static void refuse_then_register(struct __test_metadata *_metadata,
 	EXPECT_EQ(0, zn_raw_register(g->ring.ring_fd, &r.reg));
 	EXPECT_EQ(0, r.reg.zcrx_id);
 	EXPECT_EQ(0, flush_id(g->ring.ring_fd, 0));
-	EXPECT_EQ(g->vmpin + AREA_SIZE / 1024, zn_vmpin_kb());
+	EXPECT_EQ(g->vmpin + AREA_SIZE / 1024, vmpin_kb());
 }
 
 TEST_F(refused, nothing_left_with_user_region)

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "leaks.h"
 #include "zcrx_notif_common.h"
 
 #define AREA_PAGES	4
@@ -124,7 +125,7 @@ static inline int flush_id(int ring_fd, __u32 id)
 
 static inline bool pinned_is(void *arg)
 {
-	return zn_vmpin_kb() == *(long *)arg;
+	return vmpin_kb() == *(long *)arg;
 }
 
 #endif /* ZCRX_NOTIF_REQUEST_H */

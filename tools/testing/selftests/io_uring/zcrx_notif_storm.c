@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "leaks.h"
 #include "zcrx_notif_common.h"
 
 /*
@@ -506,7 +507,7 @@ static void storm_close(struct storm *s, bool creator_first)
 
 static bool all_is_gone(void *arg)
 {
-	return zn_vmpin_kb() == *(long *)arg && !zn_iou_exit_workers();
+	return vmpin_kb() == *(long *)arg && !iou_exit_workers();
 }
 
 FIXTURE(storm)
@@ -563,7 +564,7 @@ FIXTURE_SETUP(storm)
 
 	self->seconds = seconds ? atoi(seconds) : 6;
 	self->seed = seed ? atoi(seed) : zn_now_ms();
-	self->vmpin = zn_vmpin_kb();
+	self->vmpin = vmpin_kb();
 	ASSERT_LE(0, self->vmpin);
 	TH_LOG("seed %u, %u s in all", self->seed, self->seconds);
 }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
+#include "leaks.h"
 #include "zcrx_notif_request.h"
 
 /* Which of the structures of a request lies in memory that is not writable. */
@@ -66,7 +67,7 @@ FIXTURE_SETUP(late)
 	ASSERT_NE(NULL, self->ro);
 	ASSERT_NE(NULL, self->area);
 	ASSERT_NE(NULL, self->region);
-	self->vmpin = zn_vmpin_kb();
+	self->vmpin = vmpin_kb();
 	ASSERT_EQ(0, zn_open_ring(&self->ring, &o));
 }
 
@@ -104,7 +105,7 @@ TEST_F(late, fault_leaves_nothing)
 	for (int i = 0; i < 3; i++) {
 		EXPECT_EQ(variant->ret,
 			  zn_raw_register(self->ring.ring_fd, reg));
-		EXPECT_EQ(self->vmpin, zn_vmpin_kb());
+		EXPECT_EQ(self->vmpin, vmpin_kb());
 		EXPECT_EQ(-ENXIO, flush_id(self->ring.ring_fd, 0));
 		*r = *ro;
 	}
@@ -157,14 +158,14 @@ FIXTURE_TEARDOWN(unreadable)
 
 TEST_F(unreadable, descriptor_is_a_fault_and_leaves_nothing)
 {
-	long vmpin = zn_vmpin_kb();
+	long vmpin = vmpin_kb();
 	struct request *r = &self->r;
 
 	ASSERT_EQ(0, make_request(r, &good_case, self->area, NULL));
 	r->reg.notif_desc = variant->addr ?:
 		(unsigned long)self->mem + page_size() - variant->readable;
 	EXPECT_EQ(-EFAULT, zn_raw_register(self->ring.ring_fd, &r->reg));
-	EXPECT_EQ(vmpin, zn_vmpin_kb());
+	EXPECT_EQ(vmpin, vmpin_kb());
 	EXPECT_EQ(-ENXIO, flush_id(self->ring.ring_fd, 0));
 
 	ASSERT_EQ(0, make_request(r, &good_case, self->area, NULL));

@@ -4,13 +4,13 @@
  * ring of its own: with a fault and, if that made it fail, again without, which
  * must succeed. Then it is closed, and all memory must come back.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "../../../io_uring/fault_inject.h"
+#include "../../../io_uring/leaks.h"
 #include "zcrx_rx.h"
 
 #define MAX_FAULTS	5000
@@ -34,33 +34,6 @@ static void wrong(const char *what, long long was, long long is)
 	       was, is, fault.ret);
 }
 
-/* Pinned memory of this process in KiB. */
-static long pinned(void)
-{
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[256];
-	long kb = -1;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "VmPin: %ld kB", &kb) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kb;
-}
-
-static int nr_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (dir && readdir(dir))
-		n++;
-	if (dir)
-		closedir(dir);
-	return n;
-}
-
 static int register_faulty(struct io_uring *ring,
 			   struct io_uring_zcrx_ifq_reg *reg)
 {
@@ -69,7 +42,7 @@ static int register_faulty(struct io_uring *ring,
 	struct io_uring_zcrx_area_reg area_before = *area;
 	struct io_uring_zcrx_ifq_reg reg_before = *reg;
 	struct io_uring_region_desc rd_before = *rd;
-	int fds = nr_fds();
+	int fds = open_fds();
 	int ret;
 
 	if (fault.caches[0])
@@ -84,8 +57,8 @@ static int register_faulty(struct io_uring *ring,
 
 	if (!fault.injected || (ret != -ENOMEM && ret != -EFAULT))
 		wrong("error", 0, ret);
-	if (nr_fds() != fds)
-		wrong("open files", fds, nr_fds());
+	if (open_fds() != fds)
+		wrong("open files", fds, open_fds());
 	*reg = reg_before;
 	*rd = rd_before;
 	*area = area_before;
@@ -101,10 +74,10 @@ static void wait_pinned(long kb)
 {
 	unsigned int i;
 
-	for (i = 0; i < FREE_TIME && pinned() != kb; i++)
+	for (i = 0; i < FREE_TIME && vmpin_kb() != kb; i++)
 		usleep(1000);
-	if (pinned() != kb)
-		wrong("pinned memory in kB", kb, pinned());
+	if (vmpin_kb() != kb)
+		wrong("pinned memory in kB", kb, vmpin_kb());
 }
 
 void register_with_faults(const struct options *opts)
@@ -132,8 +105,8 @@ void register_with_faults(const struct options *opts)
 
 	for (fault.n = 1; fault.n < MAX_FAULTS; fault.n++) {
 		struct ifq q = {};
-		long kb = pinned();
-		int fds = nr_fds();
+		long kb = vmpin_kb();
+		int fds = open_fds();
 		int ret;
 
 		ret = ifq_open(&q, &o, &what);
@@ -144,8 +117,8 @@ void register_with_faults(const struct options *opts)
 		}
 		ifq_close(&q);
 		wait_pinned(kb);
-		if (nr_fds() != fds)
-			wrong("open files after all", fds, nr_fds());
+		if (open_fds() != fds)
+			wrong("open files after all", fds, open_fds());
 		nr_nomem += fault.ret == -ENOMEM;
 		nr_fault += fault.ret == -EFAULT;
 		nr_absorbed += fault.injected && !fault.ret;
