@@ -227,7 +227,7 @@ class Mutants(unittest.TestCase):
             file.write_text("#!/bin/bash\n" + textwrap.dedent(script) + "\n",
                             encoding="utf-8")
             file.chmod(0o755)
-        for name in ("mutants", "tally.py"):
+        for name in ("mutants", "mutant_catchers.py", "tally.py"):
             shutil.copy(HARNESS / name, self.top / "harness")
         self.room = self.top / "build/mutants"
         self.entries(ENTRIES)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guest of harness/fuzz: its kernel, the fuzzer in it, and what came of a run."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import fuzz_lib as lib
+
+HARNESS = Path(__file__).resolve().parent
+TOP = HARNESS.parent
+BUILD = Path(os.environ.get("ZCRX_BUILD") or TOP / "build")
+ROOM = BUILD / "fuzz"
+SELFTESTS = TOP / "tools/testing/selftests/io_uring"
+
+
+class Wrong(Exception):
+    """the run itself went wrong"""
+
+
+def kernel():
+    given = os.environ.get("KERNEL")
+    if given:
+        return Path(given)
+    done = subprocess.run([HARNESS / "kernel", "--path"], check=False, text=True,
+                          stdout=subprocess.PIPE,
+                          env={"KCONFIG": "debug", **os.environ})
+    if done.returncode:
+        raise Wrong("no kernel")
+    return Path(done.stdout.split("\n")[-2])
+
+
+def compile_fuzzer(image):
+    """below build/fuzz/guest, which the guest sees"""
+    headers = image.resolve().parents[3] / "usr/include"
+    if not headers.is_dir():
+        raise Wrong(f"no headers of the kernel in {headers}")
+    share = ROOM / "guest"
+    share.mkdir(parents=True, exist_ok=True)
+    sources = sorted((HARNESS / "fuzz.d").glob("*.c"))
+    done = subprocess.run(["gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror",
+                           "-static", "-isystem", headers, "-I", SELFTESTS, "-o",
+                           share / "zcrx_fuzz", *sources, SELFTESTS / "leaks.c"], check=False)
+    if done.returncode:
+        raise Wrong("the fuzzer does not compile")
+    shutil.copy(HARNESS / "fuzz.d/guest-fuzz", share)
+
+
+class Run:
+    """one guest that ran the fuzzer, and what came of it"""
+
+    def __init__(self, image, name, seconds, processes, *args):
+        command = [HARNESS / "guest", "-n", name, "-t", str(seconds), "-m", "3072",
+                   "-d", ROOM / "guest", "-e", f"PROCESSES={processes}",
+                   *(["-e", "FUZZ_VERBOSE=1"] if os.environ.get("FUZZ_VERBOSE") else []), "--",
+                   "/host/guest-fuzz", "--results", "/run/guest/results", *args]
+        done = subprocess.run(command, check=False, text=True, errors="replace",
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE,
+                              env={**os.environ, "KERNEL": str(image)})
+        other = re.search(r"guest: .* this one is (\S+)", done.stderr)
+        name = other[1] if other else name
+        self.status, self.output, self.errors = done.returncode, done.stdout, done.stderr
+        self.log = BUILD / f"logs/guest-{name}.console.log"
+        self.results = BUILD / f"results/{name}"
+        if self.status in (2, 125, 127) and "fuzz: " not in self.read_log():
+            raise Wrong(f"the guest: {done.stdout}{done.stderr}")
+        judged = subprocess.run([HARNESS / "judge", self.log], check=False, text=True,
+                                stdout=subprocess.PIPE).stdout
+        self.console = self.read_log().splitlines()
+        self.complaint = lib.first_complaint(judged, self.console)
+        if not self.complaint and self.status:
+            self.complaint = (len(self.console), f"status {self.status}")
+
+    def read_log(self):
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def suspects(self):
+        records = [lib.read_record(path.read_bytes())
+                   for path in sorted(self.results.glob("record.*"))]
+        names = lib.named(self.console, self.complaint[0], lib.PROGRAM)
+        return lib.suspects(records, names)

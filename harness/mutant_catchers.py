@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What harness/mutants has the kernel code tested with. A catcher returns what the
+test said, and what in it tells of a fault: nothing if the test passed. What says
+neither, because nothing was built or started, raises Wrong.
+"""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+import tally
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+HARNESS = TOP / "harness"
+BUILD = pathlib.Path(os.environ.get("ZCRX_BUILD") or TOP / "build") / "mutants"
+LINUX = BUILD / "linux"
+LOGS = BUILD / "logs"
+CONSOLE = LOGS / "guest-mutant.console.log"
+# as kunit.py says it, and as the kernel does on its console
+KUNIT_FAILED = re.compile(r"\[(?:FAILED|CRASHED)\] (\S+)|\[ERROR\] Test: (.+)|"
+                          r"(timed out after .*)")
+NOT_OK = re.compile(r"not ok \d+ (?!.*# (?:SKIP|XFAIL))(?:- )?(.*)")
+CONSOLE_FAILED = re.compile(r"^(?:\[[ \d.T]+\]\s*)+not ok \d+ (\S+)", re.MULTILINE)
+
+
+class Wrong(Exception):
+    """the list, the code or the machine is not as it has to be"""
+
+
+def run(*command, until=None, **env):
+    """(status, output) of a program of the harness, in the room of the mutants. It
+    is stopped after a line that matches until."""
+    with subprocess.Popen(command, cwd=TOP, text=True, errors="replace",
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, start_new_session=True,
+                          env={**os.environ, "ZCRX_BUILD": str(BUILD), "KEEP": "1",
+                               "KERNEL_CACHE": "no", **env}) as child:
+        output = []
+        try:
+            for line in child.stdout:
+                output.append(line)
+                if until and until.match(line):
+                    stop(child)
+                    break
+        except BaseException:
+            stop(child)
+            raise
+    return child.returncode, "".join(output)
+
+
+def stop(child):
+    """it and what it started, make and QEMU for example"""
+    os.killpg(child.pid, signal.SIGTERM)
+    try:
+        child.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def needed(what, *command, **env):
+    status, output = run(*command, **env)
+    if status:
+        raise Wrong(f"{what} failed:\n{output[-2000:]}")
+    return output
+
+
+def kunit(_):
+    # Not with raw output: then kunit.py ends with 0 whatever failed.
+    status, output = run(HARNESS / "kunit", "--timeout=60")
+    if "Testing complete" not in output or "not find any KTAP output" in output:
+        raise Wrong(f"KUnit did not run:\n{output[-2000:]}")
+    seen = ["".join(groups) for groups in KUNIT_FAILED.findall(output)]
+    return output, signs(status, seen, output)
+
+
+def guest(kconfig, limit, *words):
+    # Programs are built once, for they don't see faults of the kernel.
+    image = needed("the kernel", HARNESS / "kernel", "--path", KCONFIG=kconfig)
+    CONSOLE.unlink(missing_ok=True)
+    # One failure is enough; with a fault many tests wait for their time-out.
+    status, output = run(HARNESS / "guest", "-n", "mutant", "-t", str(limit),
+                         "-m", "5120", *words, until=NOT_OK,
+                         KERNEL=image.split("\n")[-2])
+    last = output.rstrip("\n").split("\n")[-1]
+    if match := NOT_OK.match(last):
+        program = re.findall(r"^# program: (.*)$", output, re.MULTILINE)
+        return output, ["".join(f"{name}: " for name in program[-1:]) + match[1]]
+    console = CONSOLE.read_text(encoding="utf-8", errors="replace") \
+        if CONSOLE.exists() else ""
+    # the debug kernel runs KUnit before
+    if not re.search(r"guest-init: begin|KTAP version", console):
+        raise Wrong(f"the guest did not start:\n{output[-2000:]}")
+    seen = CONSOLE_FAILED.findall(console)
+    found = tally.Tally()
+    tally.read_ktap(found, "", output)
+    seen += [name.removeprefix(": ") for name, _ in found.failed]
+    complaints = re.findall(rf"^{re.escape(str(CONSOLE))}:\d+: ([^:]+): (.*)", output,
+                            re.MULTILINE)
+    # a guest that died has a cut log
+    seen += [f"{kind} ({text[:60]})" for kind, text in complaints if kind != "log"]
+    if status == 124:
+        seen.append(f"no end within {limit} s")
+    elif status == 125:
+        seen.append("the guest died")
+    return output, signs(status or len(seen), seen, output)
+
+
+def signs(status, seen, output):
+    seen = list(dict.fromkeys(seen))
+    if status and not seen:
+        raise Wrong(f"failed, and no test says why:\n{output[-2000:]}")
+    return seen if status else []
+
+
+def selftests_on(kconfig, limit, each):
+    def catcher(programs):
+        return guest(kconfig, limit, "-e", f"SELFTEST_TIMEOUT={each}", "-d",
+                     BUILD / "selftests/io_uring", "--", "/host/guest-selftests",
+                     *programs.split())
+    return catcher
+
+
+def netdevsim(tests):
+    return guest("", 900, "-e", "SELFTEST_TIMEOUT=300", "-d",
+                 BUILD / "netselftests", "--", "/host/guest-netselftests",
+                 *tests.split())
+
+
+CATCHERS = {"kunit": kunit, "selftest": selftests_on("", 600, 180),
+            "debug": selftests_on("debug", 1200, 400),
+            "kcsan": selftests_on("kcsan", 1200, 400), "netdevsim": netdevsim}
