@@ -6,8 +6,8 @@ All at once on one queue: traffic at full speed, a receiver that gets stuck, the
 steering rule removed and put back, queue resets, and other rings that import the
 instance, arm, export and go away. In the end all sums have to be exact.
 
-ZCRX_STORM_SECONDS says how long each case goes on (default 10);
-ZCRX_STORM_SEED makes it decide as in another run.
+ZN_STORM_SECONDS says how long each case goes on (default 10);
+ZN_STORM_SEED makes it decide as in another run.
 """
 
 import errno
@@ -57,8 +57,8 @@ class Resets:
 class Storm:
     """A pair, a receiver with visitors, resets; and what was seen"""
     def __init__(self, netnl, *options):
-        seconds = float(os.environ.get("ZCRX_STORM_SECONDS", 10))
-        seed = int(os.environ.get("ZCRX_STORM_SEED", time.time()))
+        seconds = float(os.environ.get("ZN_STORM_SECONDS", 10))
+        seed = int(os.environ.get("ZN_STORM_SEED", time.time()))
         ksft_pr(f"seed {seed}, {seconds} s")
         self.rng = random.Random(seed)
         self.pair = Pair(netnl)
