@@ -114,20 +114,18 @@ def signs(status, seen, output):
     return seen if status else []
 
 
-def selftests_on(kconfig, limit, each):
-    def catcher(programs):
+def selftests_on(kconfig, limit, each, room="selftests/io_uring",
+                 program="guest-selftests"):
+    def catcher(tests):
         return guest(kconfig, limit, "-e", f"SELFTEST_TIMEOUT={each}", "-d",
-                     BUILD / "selftests/io_uring", "--", "/host/guest-selftests",
-                     *programs.split())
+                     BUILD / room, "--", f"/host/{program}", *tests.split())
     return catcher
 
 
-def netdevsim(tests):
-    return guest("", 900, "-e", "SELFTEST_TIMEOUT=300", "-d",
-                 BUILD / "netselftests", "--", "/host/guest-netselftests",
-                 *tests.split())
-
-
-CATCHERS = {"kunit": kunit, "selftest": selftests_on("", 600, 180),
+NETDEVSIM = {"room": "netselftests", "program": "guest-netselftests"}
+CATCHERS = {"kunit": kunit,
+            "selftest": selftests_on("", 600, 180),
             "debug": selftests_on("debug", 1200, 400),
-            "kcsan": selftests_on("kcsan", 1200, 400), "netdevsim": netdevsim}
+            "kcsan": selftests_on("kcsan", 1200, 400),
+            "netdevsim": selftests_on("", 900, 300, **NETDEVSIM),
+            "netdevsim-debug": selftests_on("debug", 1200, 600, **NETDEVSIM)}

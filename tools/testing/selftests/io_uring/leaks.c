@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "leaks.h"
 
@@ -34,6 +35,16 @@ int open_fds(void)
 	closedir(dir);
 	/* not "." and ".." */
 	return n - 2;
+}
+
+int next_fd(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return fd;
 }
 
 int iou_exit_workers(void)

@@ -10,6 +10,8 @@
 long vmpin_kb(void);
 /* Open files of this process, and one for looking; or -errno. */
 int open_fds(void);
+/* The file descriptor that is free next, or -errno. */
+int next_fd(void);
 /*
  * Kernel workers that are busy with freeing rings, or -errno. A ring that is
  * never freed keeps one.

@@ -100,7 +100,7 @@ static void try_export(struct __test_metadata *_metadata, struct attempt *a,
 		       struct zn_ifq *q)
 {
 	const struct zn_opts o = {};
-	int fd, fds = open_fds();
+	int fd, fds = open_fds(), next = next_fd();
 	struct zn_ifq imp;
 
 	if (start_faults(a))
@@ -113,6 +113,8 @@ static void try_export(struct __test_metadata *_metadata, struct attempt *a,
 		fd = zn_export(q);
 		ASSERT_LE(0, fd);
 	}
+	/* A number that is taken without a file is seen in the next one. */
+	EXPECT_EQ(next, fd);
 	EXPECT_EQ(fds + 1, open_fds());
 	ASSERT_EQ(0, zn_import(&imp, q, fd, &o));
 	ASSERT_EQ(0, zn_connect(&imp));
