@@ -155,6 +155,11 @@ def _reset(nsim, mode, queue=0):
     nsim.dfs_write("queue_reset", f"{queue} {mode}")
 
 
+def _set_link(ifname, state):
+    # a flood on all CPUs leaves little time to a kernel that checks itself
+    cmd(f"ip link set dev {ifname} {state}", timeout=60)
+
+
 def _resets(nsim, mode, count=50):
     """ Some resets, with time in between for traffic """
     for _ in range(count):
@@ -235,10 +240,11 @@ def sender_is_woken(cfg, mode) -> None:
 @ksft_disruptive
 def sender_is_woken_after_down(cfg) -> None:
     """ Nor does it stay stopped when the receiver was down """
+    defer(_set_link, cfg.ifname, "up")
     flood = Flood(cfg.ifname, cfg.addr_v["4"], cfg.netns)
     for _ in range(10):
-        ip(f"link set dev {cfg.ifname} down")
-        ip(f"link set dev {cfg.ifname} up")
+        _set_link(cfg.ifname, "down")
+        _set_link(cfg.ifname, "up")
     flood.check()
 
 
