@@ -6,7 +6,8 @@
 
 # guest_machine: for $arch, finds kernel and userland and sets how QEMU gets them
 guest_machine() {
-	local dir image
+	local dir image accel=(-accel "tcg,thread=multi")
+	[[ ! $icount ]] || accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off")
 	case $arch in
 	x86_64)
 		need_packages qemu-system-x86:qemu-system-x86_64
@@ -16,7 +17,7 @@ guest_machine() {
 		# Without 5-level paging: an interrupt that comes just while
 		# identify_cpu() has the CPU's features zeroed makes KASAN take
 		# addresses for those of 4-level paging and complain.
-		machine=(qemu-system-x86_64 -accel "tcg,thread=multi" -cpu "max,la57=off"
+		machine=(qemu-system-x86_64 "${accel[@]}" -cpu "max,la57=off"
 			 -drive "file=${image//,/,,},if=virtio,format=raw,snapshot=on")
 		machine_args="console=ttyS0 root=/dev/vda rw init=/sbin/guest-init no_timer_check"
 		console_device=isa-serial bus=pci
@@ -31,7 +32,7 @@ guest_machine() {
 		image=$("$top/harness/initramfs-s390x") ||
 			fail "no initramfs for the guest"
 		machine=(qemu-system-s390x -M s390-ccw-virtio
-			 -accel "tcg,thread=multi" -cpu max -initrd "$image")
+			 "${accel[@]}" -cpu max -initrd "$image")
 		machine_args="rdinit=/sbin/guest-init conmode=sclp console=ttyS0"
 		console_device=sclplmconsole bus=ccw
 		;;

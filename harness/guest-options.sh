@@ -21,6 +21,7 @@ usage() {
 	  -a ARCH       machine: x86_64, or s390x, which has a small userland
 	  -k ARGS       more arguments for the kernel
 	  -q ARGS       more arguments for QEMU
+	  --icount      one CPU, whose time is the number of its instructions
 	  --no-judge    do not look for kernel complaints in the console log
 
 	KERNEL=FILE boots another kernel image than harness/kernel's. Files that
@@ -40,7 +41,7 @@ bad_usage() { usage >&2; fail "$@"; }
 # guest_options ARGUMENT...: sets the variables below and the array command
 guest_options() {
 	name=run share=$build limit='' memory=1024 cpus=2 arch=x86_64 kernel_args='' qemu_args=()
-	shell='' judge=yes environment=()
+	shell='' judge=yes icount='' environment=()
 	while (($#)); do
 		case $1 in
 		-[ndetmcakq]) (($# > 1)) || bad_usage "$1 wants a value" ;;&
@@ -54,6 +55,7 @@ guest_options() {
 		-k) kernel_args=$2; shift 2 ;;
 		-q) read -ra qemu_args <<<"$2"; shift 2 ;;
 		--shell) shell=yes; shift ;;
+		--icount) icount=yes cpus=1; shift ;;
 		--no-judge) judge=''; shift ;;
 		-h | --help) usage; exit 0 ;;
 		--) shift; break ;;
@@ -80,6 +82,7 @@ guest_options() {
 	s390x) [[ ! $shell ]] || fail "--shell is for x86_64" ;;
 	*) fail "-a '$arch': x86_64 or s390x" ;;
 	esac
+	[[ ! $icount || $cpus == 1 ]] || fail "--icount is for one CPU"
 	[[ -d $share ]] || fail "-d $share: no such directory"
 	for value in "${environment[@]}"; do
 		[[ $value =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || fail "-e '$value': not VAR=VALUE"

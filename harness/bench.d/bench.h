@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * zcrx_bench runs one workload with one kind of registration on the kernel that
+ * is there, so many times, and prints one line of JSON. Who counts what it costs
+ * looks for the marks: each repetition lies between MARK_BEGIN and MARK_END.
+ *
+ * main.c has the options and the output, rx.c receives, work_*.c have the
+ * workloads. The zcrx instance is that of the selftests of netdevsim, zcrx_rx.h.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include "zcrx_rx.h"
+
+#define BEGIN	0
+#define END	1
+
+/* nopl 0x5a4352nn(%rax,%rax,1): plugin.c looks for it */
+#define MARK(n)	asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00; .long 0x5a435200 + %c0" \
+			     : : "i"(n) : "memory")
+
+#define RECV_USER_DATA	0x72656376ULL
+#define MAX_RINGS	8
+#define PORT		7000	/* of the flow that arrives on queue 0 */
+
+/* A TCP connection in one process. */
+struct conn {
+	int	tx;
+	int	rx;
+};
+
+/* A ring that receives from one connection with the instance of @q. */
+struct rx {
+	struct ifq		*q;	/* with the refill queue */
+	struct io_uring		*ring;
+	__u32			id;	/* of the instance on this ring */
+	struct conn		conn;
+	unsigned long long	received;
+	unsigned int		notifs;
+	bool			ended;
+	__u64			*held;
+	unsigned int		nr_held;
+};
+
+struct bench {
+	const char		*workload;
+	const char		*registration;
+	const char		*interface;
+	struct options		ifq;
+	bool			rearm;
+	unsigned int		reps;
+	unsigned int		scale;	/* more of it, for wall-clock time */
+
+	/* filled by the workload */
+	unsigned long long	*ns;
+	unsigned int		nr_ns;
+	unsigned long long	bytes, units;	/* of all repetitions */
+	const char		*unit;
+};
+
+void fail(const char *what, int error) __attribute__((noreturn));
+
+/* A repetition; their time is kept as well. */
+void begin(struct bench *b);
+void end(struct bench *b);
+
+/* Over loopback, or from the namespace "peer" if @b has an interface. */
+struct conn conn_open(struct bench *b, unsigned int port);
+void conn_send(struct conn *c, size_t total, size_t chunk);
+
+void rx_open(struct rx *r, struct ifq *q, struct conn conn);
+/* Another ring with the same instance. */
+void rx_import(struct rx *r, const struct rx *from, struct ifq *ring_of);
+void rx_start(struct rx *r);
+/* Enter the kernel once, waiting for @wait completions, and look at them. */
+void rx_enter(struct rx *r, unsigned int wait);
+void rx_until(struct rx *r, unsigned long long received, unsigned int wait);
+void rx_give_back(struct rx *r);
+
+struct ifq *open_ifq(struct bench *b);
+unsigned long long copies(const struct ifq *q);
+
+struct workload {
+	const char	*name;
+	void		(*run)(struct bench *b);
+};
+
+extern const struct workload receive_workloads[], event_workloads[];
+
+#endif /* BENCH_H */

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Connections and receiving of zcrx_bench. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define MAX_HELD	65536
+
+static int tcp_socket(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0), size = 8 << 20, one = 1;
+
+	if (fd < 0)
+		fail("socket", errno);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
+static void enter_netns(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0 || setns(fd, CLONE_NEWNET))
+		fail(path, errno);
+	close(fd);
+}
+
+struct conn conn_open(struct bench *b, unsigned int port)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+	};
+	int l = tcp_socket(), one = 1, rto_max = 1000;
+	struct conn c;
+
+	inet_pton(AF_INET, b->interface ? "192.0.2.1" : "127.0.0.1", &a.sin_addr);
+	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(l, (void *)&a, sizeof(a)) || listen(l, 1))
+		fail("listen", errno);
+	if (b->interface)
+		enter_netns("/run/netns/peer");
+	c.tx = tcp_socket();
+	if (connect(c.tx, (void *)&a, sizeof(a)))
+		fail("connect", errno);
+	setsockopt(c.tx, IPPROTO_TCP, TCP_RTO_MAX_MS, &rto_max, sizeof(rto_max));
+	if (b->interface)
+		enter_netns("/run/netns/home");
+	c.rx = accept(l, NULL, NULL);
+	if (c.rx < 0)
+		fail("accept", errno);
+	close(l);
+	return c;
+}
+
+void conn_send(struct conn *c, size_t total, size_t chunk)
+{
+	static char data[1 << 16];
+
+	while (total) {
+		ssize_t ret = send(c->tx, data, chunk < total ? chunk : total,
+				   MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (ret < 0)
+			fail("send", errno);
+		total -= ret;
+	}
+}
+
+static void rx_init(struct rx *r, struct ifq *q, struct conn conn)
+{
+	memset(r, 0, sizeof(*r));
+	r->q = q;
+	r->conn = conn;
+	r->held = mmap(NULL, MAX_HELD * sizeof(*r->held), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (r->held == MAP_FAILED)
+		fail("memory", errno);
+}
+
+void rx_open(struct rx *r, struct ifq *q, struct conn conn)
+{
+	rx_init(r, q, conn);
+	r->ring = &q->ring;
+	r->id = q->id;
+}
+
+void rx_import(struct rx *r, const struct rx *from, struct ifq *ring_of)
+{
+	struct zcrx_ctrl c = { .zcrx_id = from->id, .op = ZCRX_CTRL_EXPORT };
+	struct io_uring_zcrx_ifq_reg reg = { .flags = ZCRX_REG_IMPORT };
+	struct conn conn = r->conn;
+	int ret;
+
+	ret = io_uring_register(from->ring->ring_fd, IORING_REGISTER_ZCRX_CTRL,
+				&c, 0);
+	if (ret)
+		fail("export", ret);
+	reg.if_idx = c.zc_export.zcrx_fd;
+	rx_init(r, from->q, conn);
+	r->ring = &ring_of->ring;
+	ret = io_uring_register(r->ring->ring_fd, IORING_REGISTER_ZCRX_IFQ,
+				&reg, 1);
+	if (ret)
+		fail("import", ret);
+	close(reg.if_idx);
+	r->id = reg.zcrx_id;
+}
+
+void rx_start(struct rx *r)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(r->ring);
+
+	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, r->conn.rx, NULL, 0, 0);
+	sqe->ioprio |= IORING_RECV_MULTISHOT;
+	sqe->zcrx_ifq_idx = r->id;
+	sqe->user_data = RECV_USER_DATA;
+	r->ended = false;
+	io_uring_submit_and_get_events(r->ring);
+}
+
+static void handle(struct rx *r, const struct io_uring_cqe *cqe)
+{
+	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
+
+	if (cqe->user_data == NOTIF_USER_DATA) {
+		r->notifs++;
+	} else if (cqe->flags & IORING_CQE_F_MORE) {
+		r->received += cqe->res;
+		if (r->nr_held == MAX_HELD)
+			fail("buffers held", ENOMEM);
+		r->held[r->nr_held++] = rcqe->off & ~IORING_ZCRX_AREA_MASK;
+	} else {
+		r->ended = true;
+	}
+}
+
+void rx_enter(struct rx *r, unsigned int wait)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, n = 0;
+
+	if (wait)
+		io_uring_submit_and_wait(r->ring, wait);
+	else
+		io_uring_get_events(r->ring);
+	io_uring_for_each_cqe(r->ring, head, cqe) {
+		handle(r, cqe);
+		n++;
+	}
+	io_uring_cq_advance(r->ring, n);
+}
+
+void rx_until(struct rx *r, unsigned long long received, unsigned int wait)
+{
+	while (r->received < received) {
+		rx_enter(r, wait);
+		if (r->ended)
+			fail("the receive has ended", ENOMEM);
+	}
+}
+
+void rx_give_back(struct rx *r)
+{
+	for (unsigned int i = 0; i < r->nr_held; i++)
+		ifq_refill(r->q, r->held[i], 4096);
+	r->nr_held = 0;
+}
+
+struct ifq *open_ifq(struct bench *b)
+{
+	struct ifq *q = calloc(1, sizeof(*q));
+	const char *what;
+	int ret;
+
+	if (!q)
+		fail("memory", ENOMEM);
+	ret = ifq_open(q, &b->ifq, &what);
+	if (ret)
+		fail(what, ret);
+	return q;
+}
+
+unsigned long long copies(const struct ifq *q)
+{
+	return q->stats ? __atomic_load_n(&q->stats->copy_count, __ATOMIC_ACQUIRE) : 0;
+}

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What harness/bench runs: the kernels, the programs, the guests, and what came of it."""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+from pathlib import Path
+
+HARNESS = Path(__file__).resolve().parent
+TOP = HARNESS.parent
+BUILD = Path(os.environ.get("ZCRX_BUILD") or TOP / "build")
+ROOM = BUILD / "bench"
+SELFTESTS = TOP / "tools/testing/selftests/drivers/net/netdevsim"
+
+# The base cannot receive on netdevsim, the series that makes it able to does
+# not touch io_uring: with it alone, io_uring is the unpatched one.
+BASE_SERIES = "netdevsim-zcrx"
+UNTOUCHED = ("io_uring", "include/linux/io_uring*", "include/uapi/linux/io_uring*",
+             "net/core/page_pool*", "include/net/page_pool", "net/ipv4")
+
+
+class Wrong(Exception):
+    """the run itself went wrong"""
+
+
+def run(command, **how):
+    done = subprocess.run([str(word) for word in command], check=False, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **how)
+    if done.returncode:
+        raise Wrong(f"{Path(command[0]).name} failed ({done.returncode}): {done.stdout[-2000:]}")
+    return done.stdout
+
+
+def kernels():
+    """{"base": image, "ours": image}"""
+    ours = run([HARNESS / "kernel", "--path"]).split("\n")[-2]
+    branch = run([TOP / "series/alone", BASE_SERIES]).strip()
+    different = run(["git", "-C", BUILD / "linux", "diff", "--name-only", "base", branch, "--",
+                     *UNTOUCHED])
+    if different:
+        raise Wrong(f"the series {BASE_SERIES} is no base to compare with, it changes:\n{different}")
+    base = run([HARNESS / "kernel", "--path"],
+               env={**os.environ, "BRANCH": branch, "KCONFIG": ""}).split("\n")[-2]
+    return {"base": Path(base), "ours": Path(ours)}
+
+
+def compile_programs(headers):
+    """the guest's program, and the plugin that counts"""
+    share = ROOM / "guest"
+    share.mkdir(parents=True, exist_ok=True)
+    liburing = Path(run([HARNESS / "liburing"]).strip())
+    sources = [path for path in sorted((HARNESS / "bench.d").glob("*.c"))
+               if path.name != "plugin.c"]
+    run(["gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Wno-sign-compare", "-D_GNU_SOURCE",
+         "-static", "-isystem", headers, "-isystem", liburing / "include", f"-I{SELFTESTS}",
+         "-o", share / "zcrx_bench", *sources, SELFTESTS / "zcrx_rx_ifq.c",
+         liburing / "lib/liburing.a"])
+    plugin = ROOM / "plugin.so"
+    run(["gcc", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-shared", "-fPIC",
+         "-fvisibility=hidden", "-o", plugin, HARNESS / "bench.d/plugin.c"])
+    shutil.copy(HARNESS / "bench.d/guest-bench", share)
+    return share, plugin
+
+
+def boot(image, share, name, options, plan):
+    """what the guest printed for each line of the plan"""
+    (share / "plan").write_text("".join(" ".join(str(word) for word in line) + "\n"
+                                        for line in plan), encoding="ascii")
+    out = run([HARNESS / "guest", "-n", name, "-t", "900", "-m", "2048", "-d", share, *options,
+               "--", "/host/guest-bench"], env={**os.environ, "KERNEL": str(image)})
+    return parse_output(out)
+
+
+def parse_output(text):
+    records = []
+    for line in text.splitlines():
+        try:
+            record = json.loads(line)
+            records.append({key: record[key] for key in
+                            ("workload", "registration", "unit", "units", "bytes", "ns")})
+        except (ValueError, KeyError, TypeError) as error:
+            raise Wrong(f"the guest printed something else: {line}") from error
+    return records
+
+
+def parse_windows(text):
+    """[(instructions, {span: {instructions: times}})] of what the plugin wrote"""
+    windows = []
+    for line in text.splitlines():
+        words = line.split()
+        try:
+            if words[0] == "window":
+                windows.append((int(words[1]), {}))
+            elif words[0] == "span":
+                pairs = [word.split("*") for word in words[2:]]
+                windows[-1][1][words[1]] = {int(value): int(times) for value, times in pairs}
+            else:
+                raise ValueError
+        except (ValueError, IndexError) as error:
+            raise Wrong(f"the plugin wrote something else: {line}") from error
+    return windows
+
+
+def join(records, windows):
+    """gives each record its windows, one a repetition"""
+    if sum(len(record["ns"]) for record in records) != len(windows):
+        raise Wrong(f"the plugin saw {len(windows)} repetitions, the guest did others")
+    windows = iter(windows)
+    for record in records:
+        mine = [next(windows) for _ in record["ns"]]
+        record["instructions"] = [count for count, _ in mine]
+        record["spans"] = {}
+        for _, spans in mine:
+            for name, values in spans.items():
+                sums = record["spans"].setdefault(name, {})
+                for value, times in values.items():
+                    sums[value] = sums.get(value, 0) + times
+    return records
+
+
+def check_calibration(record, turns):
+    """A loop of two instructions a turn; the first time it may be hit by a page fault."""
+    got = statistics.median(record["instructions"])
+    if not 0 <= got - 2 * turns <= 16:
+        raise Wrong(f"a loop of {2 * turns} instructions counts as {got}: is this QEMU's plugin "
+                    "interface another one?")
+    took = statistics.median(record["ns"])
+    if abs(took - got) > 200:
+        raise Wrong(f"{got} instructions take {took} ns of the guest's clock, not one each")
+
+
+def count(image, share, plugin, name, plan, spans=None):
+    """a guest of one CPU whose instructions are counted"""
+    windows = ROOM / f"{name}.windows"
+    options = f"-plugin {plugin},out={windows}" + (f",spans={spans}" if spans else "")
+    records = join(boot(image, share, name, ["--icount", "-q", options], plan),
+                   parse_windows_of(windows))
+    check_calibration(records[0], records[0]["units"] // len(records[0]["ns"]))
+    return records[1:]
+
+
+def parse_windows_of(path):
+    return parse_windows(path.read_text(encoding="ascii"))
