@@ -3,10 +3,13 @@
 
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
 from pathlib import Path
+
+import bench_spans
 
 HARNESS = Path(__file__).resolve().parent
 TOP = HARNESS.parent
@@ -131,10 +134,11 @@ def check_calibration(record, turns):
         raise Wrong(f"{got} instructions take {took} ns of the guest's clock, not one each")
 
 
-def count(image, share, plugin, name, plan, spans=None):
+def count(image, share, plugin, name, plan):
     """a guest of one CPU whose instructions are counted"""
     windows = ROOM / f"{name}.windows"
-    options = f"-plugin {plugin},out={windows}" + (f",spans={spans}" if spans else "")
+    spans = bench_spans.write(image, BUILD / "linux/scripts/extract-vmlinux", ROOM / f"{name}.spans")
+    options = f"-plugin {plugin},out={windows},spans={spans}"
     records = join(boot(image, share, name, ["--icount", "-q", options], plan),
                    parse_windows_of(windows))
     check_calibration(records[0], records[0]["units"] // len(records[0]["ns"]))
@@ -143,3 +147,12 @@ def count(image, share, plugin, name, plan, spans=None):
 
 def parse_windows_of(path):
     return parse_windows(path.read_text(encoding="ascii"))
+
+
+def world(image):
+    """what the figures depend on, and how to get them again"""
+    config = (Path(image).parents[3] / ".config").read_text(encoding="utf-8")
+    found = {word: re.search(pattern, config, re.M)[1] for word, pattern in
+             (("kernel", r"^# Linux/\S+ (\S+) "), ("compiler", r'^CONFIG_CC_VERSION_TEXT="(.*)"'))}
+    qemu = run(["qemu-system-x86_64", "--version"]).split("\n")[0]
+    return {"command": "make bench RECORD=1", **found, "emulator": qemu}

@@ -44,6 +44,7 @@ struct rx {
 
 struct bench {
 	const char		*workload;
+	unsigned long		number;	/* at the end of its name */
 	const char		*registration;
 	const char		*interface;
 	struct options		ifq;
@@ -69,8 +70,10 @@ struct conn conn_open(struct bench *b, unsigned int port);
 void conn_send(struct conn *c, size_t total, size_t chunk);
 
 void rx_open(struct rx *r, struct ifq *q, struct conn conn);
-/* Another ring with the same instance. */
-void rx_import(struct rx *r, const struct rx *from, struct ifq *ring_of);
+/* The same instance on another ring; the file descriptor is used up. */
+int rx_export(const struct rx *r);
+void rx_import(struct rx *r, struct ifq *of, int fd, struct io_uring *ring,
+	       struct conn conn);
 void rx_start(struct rx *r);
 /* Enter the kernel once, waiting for @wait completions, and look at them. */
 void rx_enter(struct rx *r, unsigned int wait);
@@ -81,7 +84,7 @@ struct ifq *open_ifq(struct bench *b);
 unsigned long long copies(const struct ifq *q);
 
 struct workload {
-	const char	*name;
+	const char	*name;	/* how the names begin that mean it */
 	void		(*run)(struct bench *b);
 };
 

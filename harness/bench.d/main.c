@@ -51,7 +51,7 @@ static void calibrate(struct bench *b)
 }
 
 static const struct workload own_workloads[] = {
-	{ "calibrate",	calibrate },
+	{ "calibrate", calibrate },
 	{}
 };
 
@@ -63,9 +63,18 @@ static const struct workload *find(const char *name)
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
 		for (const struct workload *w = lists[i]; w->name; w++)
-			if (!strcmp(w->name, name))
+			if (!strncmp(w->name, name, strlen(w->name)))
 				return w;
 	return NULL;
+}
+
+/* What stands behind the name of the workload, "64k" of "nodev-copy-64k" */
+static unsigned long number(const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	return *end == 'k' ? n << 10 : n;
 }
 
 static bool set_registration(struct bench *b, const char *name)
@@ -100,10 +109,12 @@ int main(int argc, char **argv)
 
 	if (!w || !set_registration(&b, argv[2]))
 		fail("usage: zcrx_bench WORKLOAD none|stats|types|both|rearm REPETITIONS SCALE [INTERFACE]", 22);
-	b.workload = w->name;
+	b.workload = argv[1];
+	b.number = number(argv[1] + strlen(w->name));
 	b.reps = strtoul(argv[3], NULL, 0);
 	b.scale = strtoul(argv[4], NULL, 0);
 	b.interface = argv[5];
+	b.ifq.interface = argv[5];
 	if (!b.reps || !b.scale || b.reps > 100000)
 		fail("repetitions and scale", 22);
 	b.ns = calloc(b.reps, sizeof(*b.ns));

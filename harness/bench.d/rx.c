@@ -96,25 +96,32 @@ void rx_open(struct rx *r, struct ifq *q, struct conn conn)
 	r->id = q->id;
 }
 
-void rx_import(struct rx *r, const struct rx *from, struct ifq *ring_of)
+int rx_export(const struct rx *r)
 {
-	struct zcrx_ctrl c = { .zcrx_id = from->id, .op = ZCRX_CTRL_EXPORT };
-	struct io_uring_zcrx_ifq_reg reg = { .flags = ZCRX_REG_IMPORT };
-	struct conn conn = r->conn;
-	int ret;
+	struct zcrx_ctrl c = { .zcrx_id = r->id, .op = ZCRX_CTRL_EXPORT };
+	int ret = io_uring_register(r->ring->ring_fd, IORING_REGISTER_ZCRX_CTRL,
+				    &c, 0);
 
-	ret = io_uring_register(from->ring->ring_fd, IORING_REGISTER_ZCRX_CTRL,
-				&c, 0);
 	if (ret)
 		fail("export", ret);
-	reg.if_idx = c.zc_export.zcrx_fd;
-	rx_init(r, from->q, conn);
-	r->ring = &ring_of->ring;
-	ret = io_uring_register(r->ring->ring_fd, IORING_REGISTER_ZCRX_IFQ,
-				&reg, 1);
+	return c.zc_export.zcrx_fd;
+}
+
+void rx_import(struct rx *r, struct ifq *of, int fd, struct io_uring *ring,
+	       struct conn conn)
+{
+	struct io_uring_zcrx_ifq_reg reg = {
+		.if_idx = fd,
+		.flags = ZCRX_REG_IMPORT,
+	};
+	int ret;
+
+	rx_init(r, of, conn);
+	r->ring = ring;
+	ret = io_uring_register(ring->ring_fd, IORING_REGISTER_ZCRX_IFQ, &reg, 1);
 	if (ret)
 		fail("import", ret);
-	close(reg.if_idx);
+	close(fd);
 	r->id = reg.zcrx_id;
 }
 

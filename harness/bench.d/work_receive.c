@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Workloads of zcrx_bench that receive. */
 #include <errno.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -8,19 +10,24 @@
  * How much one repetition receives. Few enough instructions that most of the
  * repetitions are not hit by the timer's tick.
  */
-#define COPY_BYTES	(128 << 10)
-#define SMALL_BYTES	(32 << 10)
+#define COPY_BYTES	(512 << 10)
+#define COPY_WRITES	128
 #define ZC_BYTES	(64 << 10)
+#define MTU_BYTES	(256 << 10)	/* timing is less regular */
+#define RING_BYTES	(128 << 10)
 
 #define WARM_UP		8
+#define SETTLE_US	5000
 
 /* Copied in one go: what was sent lies in the socket when it begins. */
-static void copied(struct bench *b, size_t total, size_t chunk)
+static void copied(struct bench *b)
 {
+	unsigned long long before = 0, total = COPY_BYTES;
 	struct ifq *q = open_ifq(b);
-	unsigned long long before = 0;
 	struct rx r;
 
+	if (total > b->number * COPY_WRITES)
+		total = b->number * COPY_WRITES;
 	total *= b->scale;
 	rx_open(&r, q, conn_open(b, PORT));
 	rx_start(&r);
@@ -28,7 +35,7 @@ static void copied(struct bench *b, size_t total, size_t chunk)
 	for (unsigned int i = 0; i < WARM_UP + b->reps; i++) {
 		if (i == WARM_UP)
 			before = copies(q);
-		conn_send(&r.conn, total, chunk);
+		conn_send(&r.conn, total, b->number);
 		if (i < WARM_UP) {
 			rx_until(&r, r.received + total, 0);
 		} else {
@@ -46,18 +53,107 @@ static void copied(struct bench *b, size_t total, size_t chunk)
 	b->units = copies(q) - before;
 }
 
-static void copied_64k(struct bench *b)
+/* From the other end of the wire, until the application has it and gives it back. */
+static void from_nic(struct bench *b, unsigned int port)
 {
-	copied(b, COPY_BYTES, 64 << 10);
+	bool small = strstr(b->workload, "mtu");
+	unsigned long long before = 0;
+	size_t total = (small ? MTU_BYTES : ZC_BYTES) * b->scale;
+	struct ifq *q;
+	struct rx r;
+
+	b->ifq.queue = 1;
+	q = open_ifq(b);
+	rx_open(&r, q, conn_open(b, port));
+	rx_start(&r);
+	b->unit = port == PORT ? "fragment" : "buffer";
+	for (unsigned int i = 0; i < WARM_UP + b->reps; i++) {
+		if (i == WARM_UP) {
+			b->units = 0;
+			before = copies(q);
+		}
+		/* what the one before has left to do */
+		usleep(SETTLE_US);
+		if (i >= WARM_UP)
+			begin(b);
+		conn_send(&r.conn, total, 64 << 10);
+		rx_until(&r, r.received + total, 1);
+		b->units += r.nr_held;
+		rx_give_back(&r);
+		if (port == PORT)
+			ifq_flush(q);
+		if (i >= WARM_UP)
+			end(b);
+		b->bytes += i >= WARM_UP ? total : 0;
+		if (b->rearm && r.notifs)
+			ifq_arm(q, ZCRX_NOTIF_COPY);
+		r.notifs = 0;
+	}
+	if (port == PORT)
+		b->units = copies(q) - before;
 }
 
-static void copied_1k(struct bench *b)
+static void nic_zero_copy(struct bench *b)
 {
-	copied(b, SMALL_BYTES, 1 << 10);
+	from_nic(b, PORT + 1);
+}
+
+static void nic_copy(struct bench *b)
+{
+	from_nic(b, PORT);
+}
+
+/* Several rings have the instance, each copies from a connection of its own. */
+static void rings(struct bench *b)
+{
+	static struct rx rx[MAX_RINGS];
+	static struct ifq ring_of[MAX_RINGS];
+	struct bench bare = *b;
+	unsigned long long before = 0, total = RING_BYTES * b->scale;
+	struct ifq *q = open_ifq(b);
+	unsigned int i, j, nr = b->number;
+
+	if (!nr || nr > MAX_RINGS)
+		fail("number of rings", EINVAL);
+	bare.ifq.describe = bare.ifq.stats = false;
+	rx_open(&rx[0], q, conn_open(b, PORT));
+	for (j = 1; j < nr; j++) {
+		ring_of[j] = *open_ifq(&bare);
+		rx_import(&rx[j], q, rx_export(&rx[0]), &ring_of[j].ring,
+			  conn_open(b, PORT));
+	}
+	for (j = 0; j < nr; j++)
+		rx_start(&rx[j]);
+	b->unit = "fragment";
+	for (i = 0; i < WARM_UP + b->reps; i++) {
+		if (i == WARM_UP)
+			before = copies(q);
+		for (j = 0; j < nr; j++)
+			conn_send(&rx[j].conn, total, 64 << 10);
+		if (i >= WARM_UP)
+			begin(b);
+		for (j = 0; j < nr; j++)
+			rx_until(&rx[j], rx[j].received + total, 0);
+		if (i >= WARM_UP)
+			end(b);
+		b->bytes += i >= WARM_UP ? nr * total : 0;
+		for (j = 0; j < nr; j++)
+			rx_give_back(&rx[j]);
+		if (b->rearm) {
+			rx_enter(&rx[0], 0);
+			if (rx[0].notifs)
+				ifq_arm(q, ZCRX_NOTIF_COPY);
+			rx[0].notifs = 0;
+		}
+		ifq_flush(q);
+	}
+	b->units = copies(q) - before;
 }
 
 const struct workload receive_workloads[] = {
-	{ "nodev-copy-64k",	copied_64k },
-	{ "nodev-copy-1k",	copied_1k },
+	{ "nodev-copy-",	copied },
+	{ "nic-copy",		nic_copy },
+	{ "nic-zc-",		nic_zero_copy },
+	{ "rings-",		rings },
 	{}
 };

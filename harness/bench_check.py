@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The comparison of harness/bench with the recorded figures, harness/bench.json."""
+
+import json
+from pathlib import Path
+
+RECORDED = Path(__file__).resolve().parent / "bench.json"
+
+# A rebuild that moves code can move a total by so much.
+TOTAL = 0.001
+# What a unit costs more than on the base is exact to a few hundredths where
+# repetitions agree, so that this finds a single instruction. Where they do not,
+# because interrupts come when they come, the noise of the total is all there is.
+EXACT_SPREAD = 0.0005
+INSTRUCTION = 0.5
+
+
+def key(row):
+    return f"{row['workload']} {row['registration']}"
+
+
+def recordable(rows, world):
+    return {**world, "figures": {key(row): {
+        "unit": row["unit"], "cost": round(row["cost"], 3),
+        "more": None if row["more"] is None else round(row["more"], 3)} for row in rows}}
+
+
+def allowance(row):
+    """by how many instructions a unit may cost more than recorded"""
+    if row["spread"] <= EXACT_SPREAD:
+        return INSTRUCTION
+    return max(INSTRUCTION, TOTAL * row["cost"])
+
+
+def worse(rows, recorded):
+    """what got worse than recorded, as sentences"""
+    for row in rows:
+        before = recorded["figures"].get(key(row))
+        if before is None:
+            yield f"{key(row)}: nothing is recorded of it"
+            continue
+        if row["more"] is not None and before["more"] is not None:
+            if row["more"] > before["more"] + allowance(row):
+                yield (f"{key(row)}: {row['more']:+.2f} instructions a {row['unit']} to the base, "
+                       f"recorded {before['more']:+.2f}")
+        elif row["cost"] > before["cost"] + max(INSTRUCTION, TOTAL * before["cost"]):
+            yield (f"{key(row)}: {row['cost']:.1f} instructions a {row['unit']}, "
+                   f"recorded {before['cost']:.1f}")
+    for name in set(recorded["figures"]) - {key(row) for row in rows}:
+        yield f"{name}: recorded, but not measured"
+
+
+def other_world(world, recorded):
+    """why the recorded figures are none to compare with, or nothing"""
+    return [f"{what}: {world[what]}, recorded with {recorded.get(what)}"
+            for what in ("kernel", "compiler") if world[what] != recorded.get(what)]
+
+
+def read(path):
+    try:
+        recorded = json.loads(path.read_text(encoding="ascii"))
+        for figure in recorded["figures"].values():
+            if not isinstance(figure["cost"], (int, float)):
+                raise ValueError("a cost is no number")
+            figure["more"] = figure["more"]
+    except OSError as error:
+        raise SystemExit(f"bench: nothing is recorded: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SystemExit(f"bench: {path} is no record of figures: {error}") from error
+    return recorded
+
+
+def judge(rows, world, args, path=RECORDED):
+    """says what is wrong, and records; the status of the program"""
+    status = 0
+    for row in rows:
+        if row["ok"] is False:
+            print(f"MISSED: {key(row)}")
+            status = 1
+    if args.check:
+        recorded = read(path)
+        different = other_world(world, recorded)
+        for line in different:
+            print(f"NOT COMPARABLE: {line}; make bench RECORD=1 records anew")
+        for line in () if different else worse(rows, recorded):
+            print(f"WORSE: {line}")
+            status = 1
+        status = 1 if different else status
+    if args.record:
+        path.write_text(json.dumps(recordable(rows, world), indent=1) + "\n", encoding="ascii")
+        print(f"recorded in {path}")
+    return status
