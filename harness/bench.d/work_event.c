@@ -19,7 +19,7 @@
 #define SETTLE_US	50000
 
 /* Idle time passes at once when instructions are the clock. */
-#define STORM_US	5000000
+#define STORM_US	2000000
 #define STORM_CONNS	8
 #define STORM_BYTES	(64 << 10)
 

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-2.0
+"""harness/bench without a guest: what it reads, its statistics, targets and comparison."""
+
+import contextlib
+import io
+import json
+import pathlib
+import sys
+import tempfile
+import types
+import unittest
+import xml.etree.ElementTree
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+# pylint: disable=wrong-import-position
+import bench_check
+import bench_guest
+import bench_spans
+import bench_svg
+import bench_table
+
+WORLD = {"command": "make bench", "kernel": "7.1.13", "compiler": "gcc 12", "emulator": "QEMU"}
+
+
+def record(workload="nodev-copy-1k", registration="none", counts=(1000, 1000, 1000), units=0,
+           spans=None):
+    return {"workload": workload, "registration": registration, "unit": "fragment",
+            "units": units, "bytes": 3000, "ns": [10] * len(counts),
+            "instructions": list(counts), "spans": spans or {}}
+
+
+def rows(ours, base=1000, registration="none", workload="nodev-copy-1k"):
+    """of ten fragments a repetition"""
+    return bench_table.rows([record(workload, "none", [base] * 3)],
+                            [record(workload, registration, [ours] * 3, units=30)])
+
+
+class Reading(unittest.TestCase):
+    def test_what_the_guest_prints(self):
+        line = {key: value for key, value in record().items()
+                if key not in ("instructions", "spans")}
+        self.assertEqual(bench_guest.parse_output(json.dumps(line) + "\n"), [line])
+
+    def test_other_output_of_the_guest_is_refused(self):
+        for text in ("hello\n", "{}\n", "[1]\n", '{"workload": "x"}\n'):
+            with self.assertRaisesRegex(bench_guest.Wrong, "the guest printed"):
+                bench_guest.parse_output(text)
+
+    def test_windows_and_their_spans(self):
+        text = "window 10\nspan a 5*2 7*1\nwindow 11\n"
+        self.assertEqual(bench_guest.parse_windows(text), [(10, {"a": {5: 2, 7: 1}}), (11, {})])
+
+    def test_other_lines_of_the_plugin_are_refused(self):
+        for text in ("span a 1*1\n", "window x\n", "window\n", "window 1\nspan a 5\n", "\n"):
+            with self.assertRaisesRegex(bench_guest.Wrong, "the plugin wrote"):
+                bench_guest.parse_windows(text)
+
+    def test_repetitions_get_their_windows_in_order(self):
+        first, second = record(counts=[0, 0]), record(counts=[0])
+        bench_guest.join([first, second], [(1, {"a": {4: 1}}), (2, {"a": {4: 1, 5: 1}}), (3, {})])
+        self.assertEqual((first["instructions"], second["instructions"]), ([1, 2], [3]))
+        self.assertEqual(first["spans"], {"a": {4: 2, 5: 1}})
+
+    def test_a_repetition_that_the_plugin_missed_is_refused(self):
+        with self.assertRaisesRegex(bench_guest.Wrong, "saw 1 repetitions"):
+            bench_guest.join([record(counts=[0, 0])], [(1, {})])
+
+    def test_a_plugin_that_counts_wrong_is_refused(self):
+        good = record(counts=[200008] * 3)
+        good["ns"] = [200083] * 3
+        bench_guest.check_calibration(good, 100000)
+        for counts, ns in (([100008] * 3, 200083), ([400008] * 3, 400083), ([200008] * 3, 90000)):
+            bad = {**good, "instructions": counts, "ns": [ns] * 3}
+            with self.assertRaises(bench_guest.Wrong):
+                bench_guest.check_calibration(bad, 100000)
+
+
+class Statistics(unittest.TestCase):
+    def test_a_timer_tick_moves_neither_median_nor_spread(self):
+        got = bench_table.summary([100] * 8 + [2300])
+        self.assertEqual((got["median"], got["low"], got["high"], got["max"]), (100, 100, 100, 2300))
+
+    def test_the_median_is_a_value_that_was_seen(self):
+        self.assertEqual(bench_table.summary([4, 1, 3, 2])["median"], 2)
+
+    def test_nothing_has_no_median(self):
+        with self.assertRaises(ValueError):
+            bench_table.summary([])
+
+    def test_fragments_counted_with_statistics_hold_for_all_registrations(self):
+        ours = [record(), record(registration="stats", units=30)]
+        self.assertEqual(bench_table.units_of(ours[0], ours), 10)
+
+    def test_fragments_that_nobody_counted_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "nobody counted"):
+            bench_table.units_of(record(), [record()])
+
+    def test_a_row(self):
+        row = rows(1060)[0]
+        self.assertEqual((row["base"], row["cost"], row["more"]), (100, 106, 6))
+        self.assertAlmostEqual(row["ratio"], 1.06)
+
+    def test_a_function_without_another_that_it_calls(self):
+        spans = {"zcrx_notif_task_work": {246: 4, 900: 1}, "post": {83: 5}}
+        got = {one["workload"]: one["instructions"] for one in bench_table.derive(
+            [record("notify-polling", "types", spans=spans)])}
+        self.assertEqual(got["task-work"], [163] * 4 + [817])
+
+
+class Targets(unittest.TestCase):
+    def test_more_than_the_target_misses_it(self):
+        for registration, limit in (("none", 5), ("stats", 13), ("both", 16)):
+            for more, ok in ((limit, True), (limit + 0.5, False)):
+                row = rows(1000 + 10 * more, registration=registration)[0]
+                self.assertEqual(row["ok"], ok, (registration, more))
+
+    def test_zero_copy_has_a_tenth_of_a_percent(self):
+        for ours, ok in ((1001, True), (1002, False)):
+            row = rows(ours, registration="both", workload="nic-zc-large")[0]
+            self.assertEqual(row["ok"], ok)
+
+    def test_what_was_not_measured_meets_no_target(self):
+        row = bench_table.figure(record(units=30), None, None, [])
+        self.assertIs(row["ok"], False)
+
+    def test_no_target_no_verdict(self):
+        self.assertIsNone(rows(5000, registration="rearm")[0]["ok"])
+
+    def test_the_table_says_so(self):
+        self.assertIn("MISSED", bench_table.table(rows(1060), {}))
+        self.assertNotIn("MISSED", bench_table.table(rows(1050), {}))
+
+
+class Check(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = pathlib.Path(directory.name) / "bench.json"
+
+    def judge(self, all_rows, world=None, **args):
+        """(status, output)"""
+        args = types.SimpleNamespace(**{"check": False, "record": False, **args})
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            status = bench_check.judge(all_rows, world or WORLD, args, self.path)
+        return status, out.getvalue()
+
+    def test_the_same_figures_are_not_worse(self):
+        self.judge(rows(1040), record=True)
+        self.assertEqual(self.judge(rows(1040), check=True), (0, ""))
+
+    def test_noise_passes_and_one_instruction_fails(self):
+        self.judge(rows(1040), record=True)
+        self.assertEqual(self.judge(rows(1043), check=True)[0], 0)
+        status, output = self.judge(rows(1050), check=True)
+        self.assertEqual(status, 1)
+        self.assertIn("WORSE: nodev-copy-1k none: +5.00", output)
+
+    def test_better_passes(self):
+        self.judge(rows(1040), record=True)
+        self.assertEqual(self.judge(rows(1000), check=True)[0], 0)
+
+    def test_a_total_may_move_by_a_tenth_of_a_percent(self):
+        def alone(cost):
+            return [bench_table.figure(record("arm", "types", [cost] * 3, units=3), None, None, [])]
+        self.judge(alone(100000), record=True)
+        self.assertEqual(self.judge(alone(100100), check=True)[0], 0)
+        self.assertEqual(self.judge(alone(100101), check=True)[0], 1)
+
+    def test_where_repetitions_differ_the_allowance_is_that_of_the_total(self):
+        row = {"spread": 0.01, "cost": 10000}
+        self.assertEqual(bench_check.allowance(row), 10)
+        self.assertEqual(bench_check.allowance({**row, "spread": 0}), 0.5)
+
+    def test_a_missed_target_fails(self):
+        status, output = self.judge(rows(1060))
+        self.assertEqual((status, output), (1, "MISSED: nodev-copy-1k none\n"))
+
+    def test_a_figure_that_is_gone_or_new_fails(self):
+        self.judge(rows(1040), record=True)
+        status, output = self.judge(rows(1040, registration="stats"), check=True)
+        self.assertEqual(status, 1)
+        self.assertIn("nodev-copy-1k stats: nothing is recorded", output)
+        self.assertIn("nodev-copy-1k none: recorded, but not measured", output)
+
+    def test_another_kernel_or_compiler_is_nothing_to_compare_with(self):
+        self.judge(rows(1040), record=True)
+        for what in ("kernel", "compiler"):
+            status, output = self.judge(rows(1040), {**WORLD, what: "another"}, check=True)
+            self.assertEqual(status, 1)
+            self.assertIn(f"NOT COMPARABLE: {what}: another, recorded with {WORLD[what]}", output)
+
+    def test_no_record_or_a_broken_one_is_refused(self):
+        for text in (None, "", "[]", "{}", '{"figures": []}', '{"figures": {"a b": {}}}',
+                     '{"figures": {"a b": {"cost": "x", "more": 1}}}'):
+            if text is not None:
+                self.path.write_text(text, encoding="ascii")
+            with self.assertRaisesRegex(SystemExit, "bench: "):
+                self.judge(rows(1040), check=True)
+
+
+class Spans(unittest.TestCase):
+    CODE = """
+ffffffff81000010:\tpush   %rbx
+ffffffff81000011:\tlock incl (%rax)
+ffffffff81000014:\tcall   0xffffffff81000040
+ffffffff81000019:\tjmp    0xffffffff8100001e
+ffffffff8100001e:\tret
+ffffffff8100001f:\tjmp    0xffffffff81000050
+"""
+
+    def setUp(self):
+        self.code = bench_spans.parse(self.CODE)
+
+    def test_a_function_ends_where_it_returns_or_jumps_to_another(self):
+        self.assertEqual(bench_spans.returns(self.code, 0xffffffff81000010, 0xffffffff81000030),
+                         [0xffffffff8100001e, 0xffffffff8100001f])
+
+    def test_calls_of_a_function(self):
+        self.assertEqual(bench_spans.calls(self.code, 0xffffffff81000040),
+                         [(0xffffffff81000014, 0xffffffff81000019)])
+        self.assertEqual(bench_spans.calls(self.code, 0xffffffff8100004), [])
+
+    def test_the_range_of_a_symbol(self):
+        symbols = bench_spans.Symbols("00000010 T a\n00000010 t alias\n00000020 t b\n"
+                                      "00000028 D data\n00000030 T c\n")
+        self.assertEqual(symbols.range_of("a"), (0x10, 0x20))
+        self.assertEqual(symbols.range_of("b", 1), (0x10, 0x30))
+
+
+class Picture(unittest.TestCase):
+    def test_each_load_is_a_point(self):
+        both = [*rows(1040, workload="nodev-copy-1k"), *rows(1010, workload="nodev-copy-256"),
+                *rows(1010, workload="rings-2")]
+        self.assertEqual(bench_svg.points_of(both, "nodev-copy")["none"],
+                         [("256", 1.0000000000000009), ("1k", 4.0000000000000036)])
+        drawn = xml.etree.ElementTree.fromstring(bench_svg.draw(both))
+        circles = [one for one in drawn.iter() if one.tag.endswith("circle")]
+        self.assertEqual(len(circles), 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
