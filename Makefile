@@ -8,6 +8,9 @@ copies = $(if $(findstring command line,$(origin CC)),$(foreach c,$(CC),--cc $(c
 mail_options = $(if $(V),-v $(V)) $(copies)
 names = $(or $(SERIES),$(shell grep -v '^\#' series/order))
 
+# The unpatched kernel is the branch that all is built on.
+of_base = $(if $(BASE),BRANCH=base)
+
 # As it was typed: make would expand its dollars.
 quote = '
 command = '$(subst $(quote),'\$(quote)',$(value CMD))'
@@ -15,7 +18,7 @@ command = '$(subst $(quote),'\$(quote)',$(value CMD))'
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all kunit fuzz coverage mutants arches commits kernel \
 	kernel-path shell run-in-guest assemble refresh picture check series \
-	series-check series-dry-run clean
+	series-check series-dry-run clean bench
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -47,11 +50,14 @@ arches: ## i386, arm64, s390x, clang, odd configs; 32-bit programs and a big-end
 commits: ## the tests without a NIC on the kernel of each commit
 	@harness/commits
 
-kernel: ## assemble and build the kernel; KCONFIG=debug for the one that checks itself
-	@harness/kernel
+bench: ## what it costs, against the unpatched base; CHECK=1 compares with the recorded figures, RECORD=1 records
+	@harness/bench $(if $(CHECK),--check) $(if $(RECORD),--record)
 
-kernel-path: ## print the path of the built image alone
-	@harness/kernel --path
+kernel: ## assemble and build the kernel; KCONFIG=debug for the one that checks itself, BASE=1 the unpatched one
+	@$(of_base) harness/kernel
+
+kernel-path: ## print the path of the built image alone; BASE=1 of the unpatched one
+	@$(of_base) harness/kernel --path
 
 shell: ## a shell in the guest; build/ is at /host
 	@harness/guest -t 86400 --shell

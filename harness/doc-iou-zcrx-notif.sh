@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154 # harness/docs has the variables
 #
 # What harness/docs holds the page on notifications to: its tables name every
-# errno of the code, and the program that its C blocks make compiles and does in
+# errno of the code, its figures are the recorded ones, and the program that its C blocks make compiles and does in
 # the guest what the page says.
 
 # shellcheck disable=SC2034
@@ -14,6 +14,11 @@ linked_from=(iou-zcrx)
 
 errnos() {
 	python3 "$top/harness/doc_errnos.py" "$tree" "$page"
+}
+
+# What it costs: the tables are those of what harness/bench recorded.
+figures() {
+	python3 "$top/harness/bench_page.py" "$page"
 }
 
 # With the command that the page names.
@@ -41,6 +46,7 @@ in_guest() {
 
 page_checks() {
 	check "errors in the tables" errnos
+	check "the figures of what it costs" figures
 	check "the program" example
 	((failed)) || check "the program in the guest" in_guest
 }

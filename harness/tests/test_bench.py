@@ -2,6 +2,8 @@
 """harness/bench without a guest: what it reads, its statistics, targets and comparison."""
 
 import contextlib
+import importlib.machinery
+import importlib.util
 import io
 import json
 import pathlib
@@ -16,9 +18,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 # pylint: disable=wrong-import-position
 import bench_check
 import bench_guest
+import bench_page
 import bench_spans
 import bench_svg
 import bench_table
+
+HARNESS = pathlib.Path(__file__).resolve().parents[1]
+loader = importlib.machinery.SourceFileLoader("bench_disasm", str(HARNESS / "bench-disasm"))
+disasm = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_disasm", loader))
+loader.exec_module(disasm)
 
 WORLD = {"command": "make bench", "kernel": "7.1.13", "compiler": "gcc 12", "emulator": "QEMU"}
 
@@ -237,6 +245,51 @@ class Picture(unittest.TestCase):
         drawn = xml.etree.ElementTree.fromstring(bench_svg.draw(both))
         circles = [one for one in drawn.iter() if one.tag.endswith("circle")]
         self.assertEqual(len(circles), 3)
+
+
+class Page(unittest.TestCase):
+    def test_a_simple_table(self):
+        self.assertEqual(bench_page.rst(("a", "base"), [("long name", "7")]),
+                         "========= ====\na         base\n========= ====\nlong name    7\n"
+                         "========= ====\n")
+
+    def test_a_row_has_the_base_and_what_is_added(self):
+        figures = {f"{workload} {name}": {"cost": 106.04, "more": 6.04}
+                   for _, workload in bench_page.COMPARED for _, name in bench_page.COLUMNS}
+        self.assertEqual(next(bench_page.compared(figures)),
+                         ("copied fragment, writes of 64 KiB", "100", *["+6.0"] * 4))
+
+    def test_the_page_has_what_is_recorded(self):
+        page = HARNESS.parent / "Documentation/networking/iou-zcrx-notif.rst"
+        for text, status in ((page.read_text(encoding="utf-8"), 0), ("nothing", 1)):
+            with tempfile.NamedTemporaryFile("w", suffix=".rst") as f, \
+                 contextlib.redirect_stdout(io.StringIO()) as out:
+                f.write(text)
+                f.flush()
+                self.assertEqual(bench_page.main(f.name), status, out.getvalue())
+
+
+class Disassembly(unittest.TestCase):
+    OLD = """
+0000000000000010 <io_zcrx_recv>:
+      10:\tmov    0x8(%rsp),%rax
+      15:\tje     40 <io_zcrx_recv+0x30>
+      17:\tcall   1c <io_zcrx_recv+0xc>
+\t\t\t18: R_X86_64_PLT32\tmutex_lock-0x4
+      1c:\tnopl   0x0(%rax)
+"""
+
+    def test_what_moved_is_no_difference(self):
+        moved = self.OLD.replace("40 <io_zcrx_recv+0x30>", "88 <io_zcrx_recv+0x38>")
+        moved = moved.replace("      1", "      5").replace("\tnopl   0x0(%rax)", "\tcs nopw 0x0(%rax)")
+        before, after = disasm.functions(self.OLD), disasm.functions(moved)
+        self.assertEqual(dict(disasm.compare(before, after)), {"io_zcrx_recv": []})
+
+    def test_another_instruction_or_callee_is_one(self):
+        for old, new in (("0x8(%rsp)", "0x10(%rsp)"), ("mutex_lock", "mutex_unlock"),
+                         ("je ", "jne ")):
+            after = disasm.functions(self.OLD.replace(old, new))
+            self.assertTrue(dict(disasm.compare(disasm.functions(self.OLD), after))["io_zcrx_recv"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The tables of what notifications cost, for the documentation page.
+
+  harness/bench_page.py           print them, from harness/bench.json
+  harness/bench_page.py PAGE      are they what the page has?"""
+
+import sys
+from pathlib import Path
+
+import bench_check
+
+COLUMNS = (("no descriptor", "none"), ("statistics", "stats"), ("types", "types"),
+           ("both", "both"))
+COMPARED = (("copied fragment, writes of 64 KiB", "nodev-copy-64k"),
+            ("copied fragment, writes of 1 KiB", "nodev-copy-1k"),
+            ("copied fragment, from a NIC", "nic-copy"),
+            ("zero copy buffer, large packets", "nic-zc-large"),
+            ("zero copy buffer, small packets", "nic-zc-mtu"),
+            ("failed attempt of the page pool", "nic-storm-1"),
+            ("registration", "register"))
+ALONE = (("raising, with queueing the task work", "raise"),
+         ("the same when that wakes a task", "raise-wake"),
+         ("task work, without posting the CQE", "task-work"),
+         ("from the event to the CQE, polling", "event-polling"),
+         ("from the event to the CQE, sleeping", "event-sleeping"),
+         ("arming, a system call", "arm"))
+
+
+def rst(head, lines):
+    """a simple table, its first column to the left"""
+    width = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
+    rule = " ".join("=" * n for n in width)
+
+    def text(line):
+        return " ".join(f"{cell:{'<' if not i else '>'}{width[i]}}"
+                        for i, cell in enumerate(line)).rstrip()
+
+    return "\n".join([rule, text(head), rule, *map(text, lines), rule, ""])
+
+
+def compared(figures):
+    for what, workload in COMPARED:
+        got = [figures[f"{workload} {name}"] for _, name in COLUMNS]
+        yield (what, f"{got[0]['cost'] - got[0]['more']:.0f}",
+               *(f"{one['more']:+.1f}" for one in got))
+
+
+def tables(recorded):
+    figures = recorded["figures"]
+    return (rst(("instructions", "unpatched", *(head for head, _ in COLUMNS)),
+                list(compared(figures))),
+            rst(("one notification", "instructions"),
+                [(what, f"{figures[workload + ' types']['cost']:.0f}")
+                 for what, workload in ALONE]))
+
+
+def main(path=None):
+    recorded = bench_check.read(bench_check.RECORDED)
+    if not path:
+        print("\n".join(tables(recorded)))
+        return 0
+    page = Path(path).read_text(encoding="utf-8")
+    wrong = [table for table in tables(recorded) if table not in page]
+    wrong += [recorded[name] for name in ("kernel", "compiler") if recorded[name] not in
+              " ".join(page.split())]
+    for text in wrong:
+        print(f"the page has not what is recorded:\n{text}")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:2]))
