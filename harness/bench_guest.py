@@ -71,7 +71,7 @@ def boot(image, share, name, options, plan):
     """what the guest printed for each line of the plan"""
     (share / "plan").write_text("".join(" ".join(str(word) for word in line) + "\n"
                                         for line in plan), encoding="ascii")
-    out = run([HARNESS / "guest", "-n", name, "-t", "900", "-m", "2048", "-d", share, *options,
+    out = run([HARNESS / "guest", "-n", name, "-t", "1200", "-m", "2048", "-d", share, *options,
                "--", "/host/guest-bench"], env={**os.environ, "KERNEL": str(image)})
     return parse_output(out)
 

@@ -14,9 +14,8 @@ COLUMNS = (("no descriptor", "none"), ("statistics", "stats"), ("types", "types"
            ("both", "both"))
 COMPARED = (("copied fragment, writes of 64 KiB", "nodev-copy-64k"),
             ("copied fragment, writes of 1 KiB", "nodev-copy-1k"),
-            ("copied fragment, from a NIC", "nic-copy"),
-            ("zero copy buffer, large packets", "nic-zc-large"),
-            ("zero copy buffer, small packets", "nic-zc-mtu"),
+            ("copied fragment, from a NIC", "nic-copy-call"),
+            ("zero copy buffer, large packets", "zc-functions-large"),
             ("failed attempt of the page pool", "nic-storm-1"),
             ("registration", "register"))
 ALONE = (("raising, with queueing the task work", "raise"),

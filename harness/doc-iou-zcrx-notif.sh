@@ -3,8 +3,8 @@
 # shellcheck disable=SC2154 # harness/docs has the variables
 #
 # What harness/docs holds the page on notifications to: its tables name every
-# errno of the code, its figures are the recorded ones, and the program that its C blocks make compiles and does in
-# the guest what the page says.
+# errno of the code, its figures are the recorded ones, and the program that its
+# C blocks make compiles and does in the guest what the page says.
 
 # shellcheck disable=SC2034
 linked_from=(iou-zcrx)

@@ -116,6 +116,14 @@ class Statistics(unittest.TestCase):
         self.assertEqual(got["task-work"], [163] * 4 + [817])
 
 
+    def test_functions_of_all_repetitions_together(self):
+        spans = {"io_zcrx_recv_skb": {50: 2, 60: 1}, "other": {7: 7}}
+        got = [one for one in bench_table.derive([record("nic-zc-mtu", spans=spans, units=6)])
+               if one["workload"] == "zc-functions-mtu"]
+        self.assertEqual([one["instructions"] for one in got], [[160 / 3]])
+        self.assertEqual(bench_table.units_of(got[0], got), 2)
+
+
 class Targets(unittest.TestCase):
     def test_more_than_the_target_misses_it(self):
         for registration, limit in (("none", 5), ("stats", 13), ("both", 16)):
@@ -125,7 +133,7 @@ class Targets(unittest.TestCase):
 
     def test_zero_copy_has_a_tenth_of_a_percent(self):
         for ours, ok in ((1001, True), (1002, False)):
-            row = rows(ours, registration="both", workload="nic-zc-large")[0]
+            row = rows(ours, registration="both", workload="zc-functions-large")[0]
             self.assertEqual(row["ok"], ok)
 
     def test_what_was_not_measured_meets_no_target(self):
