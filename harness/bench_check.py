@@ -10,9 +10,13 @@ RECORDED = Path(__file__).resolve().parent / "bench.json"
 TOTAL = 0.001
 # What a unit costs more than on the base is exact to a few hundredths where
 # repetitions agree, so that this finds a single instruction. Where they do not,
-# because interrupts come when they come, the noise of the total is all there is.
+# their spread is what can be told from noise.
 EXACT_SPREAD = 0.0005
 INSTRUCTION = 0.5
+# When packets arrive decides how many are received at a time: the totals of these
+# move by several percent. They are recorded, and judged by zc-functions-* and
+# nic-copy-call, which do not move.
+NOT_JUDGED = ("nic-copy", "nic-zc-large", "nic-zc-mtu")
 
 
 def key(row):
@@ -29,12 +33,14 @@ def allowance(row):
     """by how many instructions a unit may cost more than recorded"""
     if row["spread"] <= EXACT_SPREAD:
         return INSTRUCTION
-    return max(INSTRUCTION, TOTAL * row["cost"])
+    return max(INSTRUCTION, TOTAL * row["cost"], row["spread"] * row["cost"])
 
 
 def worse(rows, recorded):
     """what got worse than recorded, as sentences"""
     for row in rows:
+        if row["workload"] in NOT_JUDGED:
+            continue
         before = recorded["figures"].get(key(row))
         if before is None:
             yield f"{key(row)}: nothing is recorded of it"
@@ -43,7 +49,7 @@ def worse(rows, recorded):
             if row["more"] > before["more"] + allowance(row):
                 yield (f"{key(row)}: {row['more']:+.2f} instructions a {row['unit']} to the base, "
                        f"recorded {before['more']:+.2f}")
-        elif row["cost"] > before["cost"] + max(INSTRUCTION, TOTAL * before["cost"]):
+        elif row["cost"] > before["cost"] + max(allowance(row), TOTAL * before["cost"]):
             yield (f"{key(row)}: {row['cost']:.1f} instructions a {row['unit']}, "
                    f"recorded {before['cost']:.1f}")
     for name in set(recorded["figures"]) - {key(row) for row in rows}:

@@ -16,8 +16,7 @@ COMPARED = (("copied fragment, writes of 64 KiB", "nodev-copy-64k"),
             ("copied fragment, writes of 1 KiB", "nodev-copy-1k"),
             ("copied fragment, from a NIC", "nic-copy-call"),
             ("zero copy buffer, large packets", "zc-functions-large"),
-            ("failed attempt of the page pool", "nic-storm-1"),
-            ("registration", "register"))
+            ("failed attempt of the page pool", "nic-storm-1"))
 ALONE = (("raising, with queueing the task work", "raise"),
          ("the same when that wakes a task", "raise-wake"),
          ("task work, without posting the CQE", "task-work"),

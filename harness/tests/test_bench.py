@@ -116,6 +116,12 @@ class Statistics(unittest.TestCase):
         self.assertEqual(got["task-work"], [163] * 4 + [817])
 
 
+    def test_of_the_calls_with_one_fragment_and_with_more_the_first_are_taken(self):
+        spans = {"io_zcrx_recv_skb": {372: 21, 11359: 20, 17362: 1}}
+        got = [one for one in bench_table.derive([record("nic-copy", spans=spans)])
+               if one["workload"] == "nic-copy-call"]
+        self.assertEqual(got[0]["instructions"], [372] * 21)
+
     def test_functions_of_all_repetitions_together(self):
         spans = {"io_zcrx_recv_skb": {50: 2, 60: 1}, "other": {7: 7}}
         got = [one for one in bench_table.derive([record("nic-zc-mtu", spans=spans, units=6)])
@@ -183,10 +189,13 @@ class Check(unittest.TestCase):
         self.assertEqual(self.judge(alone(100100), check=True)[0], 0)
         self.assertEqual(self.judge(alone(100101), check=True)[0], 1)
 
-    def test_where_repetitions_differ_the_allowance_is_that_of_the_total(self):
-        row = {"spread": 0.01, "cost": 10000}
-        self.assertEqual(bench_check.allowance(row), 10)
-        self.assertEqual(bench_check.allowance({**row, "spread": 0}), 0.5)
+    def test_where_repetitions_differ_the_allowance_is_their_spread(self):
+        for spread, allowed in ((0, 0.5), (0.0006, 10), (0.01, 100)):
+            self.assertEqual(bench_check.allowance({"spread": spread, "cost": 10000}), allowed)
+
+    def test_totals_that_depend_on_when_packets_arrive_are_not_judged(self):
+        self.judge(rows(1000, workload="nic-zc-mtu"), record=True)
+        self.assertEqual(self.judge(rows(1100, workload="nic-zc-mtu"), check=True), (0, ""))
 
     def test_a_missed_target_fails(self):
         status, output = self.judge(rows(1060))
