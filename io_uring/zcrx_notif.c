@@ -19,15 +19,18 @@
  * Locking
  * -------
  *
- * ->lock protects ->armed, ->pending, ->fired, ->in_flight and ->ctx. It nests
- * inside of everything and nothing is called under it, because events are
- * raised from softirq while CQEs are posted under locks that are not softirq
- * safe. ->armed is also read without it, as the fast exit of raising.
+ * ->state holds all of that in one word and only changes as a whole, by atomic
+ * operations. ->lock is held for that, except by the task work, which takes no
+ * lock of this file to post. ->lock protects ->ctx, too. It nests inside of
+ * everything and nothing is called under it, because events are raised from
+ * softirq while CQEs are posted under locks that are not softirq safe. Interrupts
+ * are off under it, so that it doesn't matter where an event comes from. What is
+ * armed is also read without the lock, as the fast exit of raising.
  *
- * ->post_lock is held from taking the pending types to marking them as fired,
- * and for arming. Without it an importer, which doesn't hold the uring_lock of
- * the creator, could see the CQE and fail to arm what it tells of. It nests
- * inside of uring_lock.
+ * The task work marks what it has posted as fired. An importer, which doesn't hold
+ * the uring_lock of the creator, can see the CQE before that, and must not fail to
+ * arm what it tells of. So arming a type that is pending waits while the task work
+ * is posting. That is not the case where the CQE is still on its way.
  *
  * ->stats, ->stats_size, ->req and ->user_data are constant once the ifq is
  * visible to others. The statistics are only ever touched by atomic
@@ -39,9 +42,9 @@
  * An application that arms a type and then compares the counter with what it
  * saw before must not miss an event: either the event finds the type armed, or
  * the counter has moved when the arming returns. That's store buffering, so
- * there is a full barrier on both sides: between counting and reading ->armed
- * in zcrx_notif_no_buffers() and zcrx_notif_copied(), and between writing
- * ->armed and returning to user space in zcrx_notif_arm().
+ * there is a full barrier on both sides: between counting and reading what is
+ * armed in zcrx_notif_no_buffers() and zcrx_notif_copied(), and with the change
+ * of the state in zcrx_notif_arm().
  *
  * Lifetime
  * --------
@@ -65,6 +68,7 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/wait_bit.h>
 
 #include "io_uring.h"
 #include "tw.h"
@@ -88,6 +92,17 @@ static_assert(offsetof(struct io_uring_zcrx_notif_stats, copy_count) == 0);
 static_assert(offsetof(struct io_uring_zcrx_notif_stats, copy_bytes) == 8);
 static_assert(offsetof(struct io_uring_zcrx_notif_stats, no_buffers_count) == 16);
 
+/* each state has room for as many types */
+static_assert(ZCRX_NOTIF_TYPES <= U8_MAX);
+
+#define ZCRX_NOTIF_FLAGS \
+	(ZCRX_NOTIF_IN_FLIGHT | ZCRX_NOTIF_POSTING | ZCRX_NOTIF_WAITED)
+
+static u32 zcrx_notif_pending(u32 state)
+{
+	return state / ZCRX_NOTIF_PENDING(1) & ZCRX_NOTIF_TYPES;
+}
+
 struct zcrx_notif_cmd {
 	struct file		*file;
 	struct zcrx_notif	*notif;
@@ -100,7 +115,6 @@ struct zcrx_notif_cmd {
 void zcrx_notif_init(struct zcrx_notif *n)
 {
 	spin_lock_init(&n->lock);
-	mutex_init(&n->post_lock);
 }
 
 /**
@@ -194,7 +208,7 @@ int zcrx_notif_setup(struct zcrx_notif *n,
 
 	n->req = req;
 	n->user_data = desc->user_data;
-	n->armed = desc->type_mask;
+	atomic_set(&n->state, ZCRX_NOTIF_ARMED(desc->type_mask));
 	return 0;
 }
 
@@ -204,11 +218,10 @@ int zcrx_notif_setup(struct zcrx_notif *n,
  */
 void zcrx_notif_free(struct zcrx_notif *n)
 {
-	WARN_ON_ONCE(n->in_flight || n->ctx);
+	WARN_ON_ONCE(atomic_read(&n->state) & ZCRX_NOTIF_IN_FLIGHT || n->ctx);
 
 	if (n->req)
 		kmem_cache_free(req_cachep, n->req);
-	mutex_destroy(&n->post_lock);
 }
 
 /* From now on there is nobody to notify. */
@@ -218,45 +231,69 @@ static void zcrx_notif_forget(struct zcrx_notif *n)
 	lockdep_assert_held(&n->lock);
 
 	n->ctx = NULL;
-	n->pending = 0;
-	n->fired = 0;
-	WRITE_ONCE(n->armed, 0);
+	atomic_and(ZCRX_NOTIF_FLAGS, &n->state);
 }
 
 /*
- * Post what is pending. @ctx is the ring that the task work runs for, @cancel
- * says that it can't receive CQEs any more, because its task or itself is
- * exiting.
+ * Tell of @types what has become of them, then post what happened meanwhile,
+ * until nothing is pending.
  */
-static void zcrx_notif_post(struct zcrx_notif *n, struct io_ring_ctx *ctx,
-			    bool cancel)
+static noinline void zcrx_notif_settle(struct zcrx_notif *n,
+				       struct io_ring_ctx *ctx, u32 types,
+				       bool posted)
 {
-	guard(mutex)(&n->post_lock);
+	int old = atomic_read(&n->state), new;
 
 	while (1) {
-		u32 types;
-		bool posted;
+		do {
+			/* not those that were forgotten since */
+			types &= zcrx_notif_pending(old);
+			new = old & ~(ZCRX_NOTIF_PENDING(types) |
+				      ZCRX_NOTIF_WAITED);
+			new |= posted ? ZCRX_NOTIF_FIRED(types) :
+					ZCRX_NOTIF_ARMED(types);
+			if (!zcrx_notif_pending(new))
+				new &= ~ZCRX_NOTIF_FLAGS;
+		} while (!atomic_try_cmpxchg(&n->state, &old, new));
 
-		scoped_guard(spinlock_bh, &n->lock) {
-			if (cancel)
-				zcrx_notif_forget(n);
-			types = n->pending;
-			if (!types) {
-				n->in_flight = false;
-				return;
-			}
-		}
-
+		if (old & ZCRX_NOTIF_WAITED)
+			wake_up_var(&n->state);
+		types = zcrx_notif_pending(new);
+		if (!types)
+			return;
 		posted = io_post_aux_cqe(ctx, n->user_data, types, 0);
-
-		scoped_guard(spinlock_bh, &n->lock) {
-			n->pending &= ~types;
-			if (posted)
-				n->fired |= types;
-			else
-				WRITE_ONCE(n->armed, n->armed | types);
-		}
+		old = new;
 	}
+}
+
+/*
+ * Post what is pending. It is what was so when the request was queued, if not
+ * more, unless it was forgotten.
+ */
+static void zcrx_notif_post(struct zcrx_notif *n, struct io_ring_ctx *ctx)
+{
+	int old, new;
+	bool posted;
+	u32 types;
+
+	atomic_or(ZCRX_NOTIF_POSTING, &n->state);
+	old = atomic_read(&n->state) & ~ZCRX_NOTIF_WAITED;
+	types = zcrx_notif_pending(old);
+	posted = types && io_post_aux_cqe(ctx, n->user_data, types, 0);
+
+	/* the usual case, in which nothing happened meanwhile and nobody waits */
+	new = old & ~(ZCRX_NOTIF_PENDING(ZCRX_NOTIF_TYPES) | ZCRX_NOTIF_FLAGS);
+	new |= ZCRX_NOTIF_FIRED(types);
+	if (unlikely(!posted || !atomic_try_cmpxchg(&n->state, &old, new)))
+		zcrx_notif_settle(n, ctx, types, posted);
+}
+
+/* The ring can't receive CQEs any more, because its task or itself is exiting. */
+static noinline void zcrx_notif_cancel(struct zcrx_notif *n)
+{
+	guard(spinlock_irqsave)(&n->lock);
+	zcrx_notif_forget(n);
+	atomic_andnot(ZCRX_NOTIF_IN_FLIGHT, &n->state);
 }
 
 static void zcrx_notif_task_work(struct io_tw_req tw_req, io_tw_token_t tw)
@@ -267,7 +304,10 @@ static void zcrx_notif_task_work(struct io_tw_req tw_req, io_tw_token_t tw)
 
 	lockdep_assert_held(&ctx->uring_lock);
 
-	zcrx_notif_post(n, ctx, tw.cancel);
+	if (unlikely(tw.cancel))
+		zcrx_notif_cancel(n);
+	else
+		zcrx_notif_post(n, ctx);
 	percpu_ref_put(&ctx->refs);
 }
 
@@ -278,16 +318,20 @@ static void zcrx_notif_task_work(struct io_tw_req tw_req, io_tw_token_t tw)
 static bool zcrx_notif_get_req(struct zcrx_notif *n)
 	__must_hold(&n->lock)
 {
+	u32 state = atomic_read(&n->state);
+
 	lockdep_assert_held(&n->lock);
 
-	if (!n->ctx || !n->pending || n->in_flight)
+	/* what is in flight tells of all that is pending when it ends */
+	if (!n->ctx || !zcrx_notif_pending(state) ||
+	    state & ZCRX_NOTIF_IN_FLIGHT)
 		return false;
 	if (!percpu_ref_tryget_live(&n->ctx->refs))
 		return false;
 
 	n->req->ctx = n->ctx;
 	n->req->io_task_work.func = zcrx_notif_task_work;
-	n->in_flight = true;
+	atomic_or(ZCRX_NOTIF_IN_FLIGHT, &n->state);
 	return true;
 }
 
@@ -296,11 +340,15 @@ void __zcrx_notif_raise(struct zcrx_notif *n, u32 type)
 {
 	bool queue;
 
-	scoped_guard(spinlock_bh, &n->lock) {
-		if (!(n->armed & type))
-			return;
-		WRITE_ONCE(n->armed, n->armed & ~type);
-		n->pending |= type;
+	scoped_guard(spinlock_irqsave, &n->lock) {
+		int old = atomic_read(&n->state), new;
+
+		do {
+			if (!(old & ZCRX_NOTIF_ARMED(type)))
+				return;
+			new = old & ~ZCRX_NOTIF_ARMED(type);
+			new |= ZCRX_NOTIF_PENDING(type);
+		} while (!atomic_try_cmpxchg(&n->state, &old, new));
 		queue = zcrx_notif_get_req(n);
 	}
 
@@ -327,7 +375,7 @@ void zcrx_notif_attach(struct zcrx_notif *n, struct io_ring_ctx *ctx)
 	if (!n->req)
 		return;
 
-	scoped_guard(spinlock_bh, &n->lock) {
+	scoped_guard(spinlock_irqsave, &n->lock) {
 		n->ctx = ctx;
 		queue = zcrx_notif_get_req(n);
 	}
@@ -350,9 +398,25 @@ void zcrx_notif_detach(struct zcrx_notif *n, struct io_ring_ctx *ctx)
 {
 	lockdep_assert_held(&ctx->uring_lock);
 
-	guard(spinlock_bh)(&n->lock);
+	guard(spinlock_irqsave)(&n->lock);
 	if (n->ctx == ctx)
 		zcrx_notif_forget(n);
+}
+
+/*
+ * Whether a CQE of some of @types is just being posted. If it is, the end of that
+ * wakes who waits.
+ */
+static bool zcrx_notif_is_posting(struct zcrx_notif *n, u32 types)
+{
+	int old = atomic_read(&n->state);
+
+	do {
+		if (!(old & ZCRX_NOTIF_POSTING) ||
+		    !(old & ZCRX_NOTIF_PENDING(types)))
+			return false;
+	} while (!atomic_try_cmpxchg(&n->state, &old, old | ZCRX_NOTIF_WAITED));
+	return true;
 }
 
 /**
@@ -361,7 +425,8 @@ void zcrx_notif_detach(struct zcrx_notif *n, struct io_ring_ctx *ctx)
  * @arm: argument of ZCRX_CTRL_ARM_NOTIFICATION
  *
  * Context: Process context, with the uring_lock of any ring that has the ifq
- *	held.
+ *	held. Waits for task work of the creator that is just posting, which
+ *	needs no lock that an importer could hold.
  * Return: 0, or -EINVAL if a type is unknown or has not fired or a reserved
  * field is set. Then nothing was armed.
  */
@@ -374,22 +439,25 @@ int zcrx_notif_arm(struct zcrx_notif *n, const struct zcrx_ctrl_arm_notif *arm)
 	if (!mem_is_zero(arm->__resv, sizeof(arm->__resv)))
 		return -EINVAL;
 
-	scoped_guard(mutex, &n->post_lock) {
-		guard(spinlock_bh)(&n->lock);
+	wait_var_event(&n->state, !zcrx_notif_is_posting(n, types));
+	scoped_guard(spinlock_irqsave, &n->lock) {
+		int old, new;
 
 		/* closed, but its exit work hasn't got to detach yet */
 		if (n->ctx && percpu_ref_is_dying(&n->ctx->refs))
 			zcrx_notif_forget(n);
-		if (types & ~n->fired)
-			return -EINVAL;
-		n->fired &= ~types;
-		WRITE_ONCE(n->armed, n->armed | types);
+		old = atomic_read(&n->state);
+		do {
+			if (ZCRX_NOTIF_FIRED(types) & ~old)
+				return -EINVAL;
+			new = old & ~ZCRX_NOTIF_FIRED(types);
+			new |= ZCRX_NOTIF_ARMED(types);
+			/*
+			 * The application looks at the counters next: this is a
+			 * full barrier, which pairs with the one between counting
+			 * and reading what is armed.
+			 */
+		} while (!atomic_try_cmpxchg(&n->state, &old, new));
 	}
-
-	/*
-	 * The application looks at the counters next. Pairs with the barrier
-	 * between counting and reading ->armed.
-	 */
-	smp_mb();
 	return 0;
 }

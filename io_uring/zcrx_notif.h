@@ -3,9 +3,9 @@
 #define IOU_ZCRX_NOTIF_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/io_uring_types.h>
-#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/stddef.h>
 
@@ -19,29 +19,38 @@
 	offsetofend(struct io_uring_zcrx_notif_stats, copy_bytes)
 
 /*
+ * The state of an ifq's notifications, one word that changes as a whole: of each
+ * type one of three bits, or none if it was not asked for, and three flags.
+ */
+/* the next event queues a notification */
+#define ZCRX_NOTIF_ARMED(types)		(types)
+/* happened, and has no CQE yet */
+#define ZCRX_NOTIF_PENDING(types)	((types) << 8)
+/* has a CQE, and was not armed since */
+#define ZCRX_NOTIF_FIRED(types)		((types) << 16)
+/* the request is queued, or its task work runs */
+#define ZCRX_NOTIF_IN_FLIGHT		BIT(24)
+/* the task work is posting what is pending, the CQE can be seen already */
+#define ZCRX_NOTIF_POSTING		BIT(25)
+/* arming waits for the end of that */
+#define ZCRX_NOTIF_WAITED		BIT(26)
+
+/*
  * Notification state of one ifq, embedded in it. Locking, ordering and lifetime
  * are described at the top of zcrx_notif.c.
  */
 struct zcrx_notif {
-	/* types for which the next event queues a notification */
-	u32					armed;
+	/* ZCRX_NOTIF_ARMED() and the others above */
+	atomic_t				state;
 	/* room of the statistics in bytes, 0 if there are none */
 	u32					stats_size;
 	/* in the refill queue region, shared with the application */
 	struct io_uring_zcrx_notif_stats	*stats;
 
-	/* protects ->armed and the four fields below */
+	/* protects ->ctx, and ->state against all but task work and waiting */
 	spinlock_t				lock;
-	bool					in_flight;
-	/* types that happened and have no CQE yet */
-	u32					pending;
-	/* types that have a CQE and were not armed since */
-	u32					fired;
 	/* creator ring, NULL until attached and again once detached */
 	struct io_ring_ctx			*ctx;
-
-	/* serialises posting CQEs against arming */
-	struct mutex				post_lock;
 	/* the one task work request, NULL if no type was asked for */
 	struct io_kiocb				*req;
 	u64					user_data;
@@ -66,7 +75,7 @@ void __zcrx_notif_raise(struct zcrx_notif *n, u32 type);
  */
 static inline void zcrx_notif_raise(struct zcrx_notif *n, u32 type)
 {
-	if (unlikely(READ_ONCE(n->armed) & type))
+	if (unlikely(atomic_read(&n->state) & ZCRX_NOTIF_ARMED(type)))
 		__zcrx_notif_raise(n, type);
 }
 
@@ -89,7 +98,7 @@ static inline void zcrx_notif_no_buffers(struct zcrx_notif *n)
 	if (n->stats_size >= offsetofend(struct io_uring_zcrx_notif_stats,
 					 no_buffers_count)) {
 		zcrx_notif_stat_add(&n->stats->no_buffers_count, 1);
-		/* count before looking at ->armed, see zcrx_notif_arm() */
+		/* count before looking at what is armed, see zcrx_notif_arm() */
 		smp_mb__after_atomic();
 	}
 	zcrx_notif_raise(n, ZCRX_NOTIF_NO_BUFFERS);
@@ -106,11 +115,10 @@ static inline void zcrx_notif_no_buffers(struct zcrx_notif *n)
  */
 static inline void zcrx_notif_copied(struct zcrx_notif *n, size_t bytes)
 {
-	/* the smallest room there is holds both counters */
-	if (n->stats_size) {
+	if (n->stats_size >= ZCRX_NOTIF_STATS_MIN_SIZE) {
 		zcrx_notif_stat_add(&n->stats->copy_count, 1);
 		zcrx_notif_stat_add(&n->stats->copy_bytes, bytes);
-		/* count before looking at ->armed, see zcrx_notif_arm() */
+		/* count before looking at what is armed, see zcrx_notif_arm() */
 		smp_mb__after_atomic();
 	}
 	zcrx_notif_raise(n, ZCRX_NOTIF_COPY);

@@ -9,7 +9,7 @@
 #include <linux/limits.h>
 #include <linux/string.h>
 
-#include "../zcrx_notif.h"
+#include "zcrx_notif_kunit.h"
 
 #define ALL_TYPES	(ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY)
 #define STATS		ZCRX_NOTIF_DESC_FLAG_STATS
@@ -326,8 +326,8 @@ static void without_descriptor_nothing_is_kept(struct kunit *test)
 
 	KUNIT_EXPECT_NULL(test, t->notif.stats);
 	KUNIT_EXPECT_NULL(test, t->notif.req);
-	KUNIT_EXPECT_EQ(test, t->notif.armed, 0);
-	KUNIT_EXPECT_EQ(test, t->notif.pending, 0);
+	KUNIT_EXPECT_EQ(test, armed(&t->notif), 0);
+	KUNIT_EXPECT_EQ(test, pending(&t->notif), 0);
 	for (i = 0; i < REGION_WORDS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, t->region[i], U64_MAX, "word %u", i);
 }
@@ -339,11 +339,11 @@ static void types_without_stats_count_nothing(struct kunit *test)
 	u32 i;
 
 	KUNIT_ASSERT_EQ(test, zcrx_notif_setup(&t->notif, &desc, t->region), 0);
-	KUNIT_EXPECT_EQ(test, t->notif.armed, ALL_TYPES);
+	KUNIT_EXPECT_EQ(test, armed(&t->notif), ALL_TYPES);
 	zcrx_notif_copied(&t->notif, 4096);
 	zcrx_notif_no_buffers(&t->notif);
 
-	KUNIT_EXPECT_EQ(test, t->notif.pending, ALL_TYPES);
+	KUNIT_EXPECT_EQ(test, pending(&t->notif), ALL_TYPES);
 	for (i = 0; i < REGION_WORDS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, t->region[i], U64_MAX, "word %u", i);
 }
@@ -356,9 +356,9 @@ static void events_raise_their_type(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, zcrx_notif_setup(&t->notif, &desc, t->region), 0);
 	zcrx_notif_copied(&t->notif, 1);
-	KUNIT_EXPECT_EQ(test, t->notif.pending, ZCRX_NOTIF_COPY);
+	KUNIT_EXPECT_EQ(test, pending(&t->notif), ZCRX_NOTIF_COPY);
 	zcrx_notif_no_buffers(&t->notif);
-	KUNIT_EXPECT_EQ(test, t->notif.pending, ALL_TYPES);
+	KUNIT_EXPECT_EQ(test, pending(&t->notif), ALL_TYPES);
 }
 
 static struct kunit_case zcrx_notif_desc_cases[] = {

@@ -9,10 +9,10 @@
  * that waits for CQEs, so every step can be looked at.
  */
 #include <kunit/test.h>
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/io_uring.h>
 #include <linux/percpu-refcount.h>
-#include <linux/preempt.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/wait.h>
@@ -20,7 +20,7 @@
 
 #include "../io_uring.h"
 #include "../wait.h"
-#include "../zcrx_notif.h"
+#include "zcrx_notif_kunit.h"
 
 #define NO_BUFFERS	ZCRX_NOTIF_NO_BUFFERS
 #define COPY		ZCRX_NOTIF_COPY
@@ -35,11 +35,15 @@ struct notif_test {
 
 	struct io_ring_ctx			*ctx;
 
-	/* an event in softirq, while a CQE is posted */
+	/* an event while a CQE is posted, or in softirq */
 	struct wait_queue_entry			waiter;
 	struct work_struct			work;
-	u32					work_type;
-	bool					work_in_flight;
+	u32					event_type;
+	bool					event_in_flight;
+
+	/* arming in another thread */
+	struct work_struct			arm_work;
+	int					arm_ret;
 };
 
 /* which types are armed, pending and fired */
@@ -48,9 +52,9 @@ do {									\
 	struct kunit *_test = (test);					\
 	struct notif_test *_t = _test->priv;				\
 									\
-	KUNIT_EXPECT_EQ(_test, _t->notif.armed, _armed);		\
-	KUNIT_EXPECT_EQ(_test, _t->notif.pending, _pending);		\
-	KUNIT_EXPECT_EQ(_test, _t->notif.fired, _fired);		\
+	KUNIT_EXPECT_EQ(_test, armed(&_t->notif), _armed);		\
+	KUNIT_EXPECT_EQ(_test, pending(&_t->notif), _pending);		\
+	KUNIT_EXPECT_EQ(_test, fired(&_t->notif), _fired);		\
 } while (0)
 
 static void ring_released(struct percpu_ref *ref)
@@ -252,7 +256,7 @@ static void fire(struct kunit *test, u32 types)
 		if (types & type)
 			event(t, type);
 	run_queue(t, false);
-	KUNIT_ASSERT_EQ(test, t->notif.fired & types, types);
+	KUNIT_ASSERT_EQ(test, fired(&t->notif) & types, types);
 	empty_cq(t);
 }
 
@@ -338,7 +342,7 @@ static void event_before_attach_is_kept(struct kunit *test)
 	event(t, COPY);
 
 	EXPECT_STATE(test, NO_BUFFERS, COPY, 0);
-	KUNIT_EXPECT_FALSE(test, t->notif.in_flight);
+	KUNIT_EXPECT_FALSE(test, in_flight(&t->notif));
 	KUNIT_EXPECT_EQ(test, t->stats.copy_count, 1);
 	KUNIT_EXPECT_EQ(test, arm(t, COPY), -EINVAL);
 }
@@ -354,7 +358,7 @@ static void attach_queues_what_happened_before(struct kunit *test)
 	attach(t);
 
 	KUNIT_EXPECT_EQ(test, nr_queued(t), 1);
-	KUNIT_EXPECT_TRUE(test, t->notif.in_flight);
+	KUNIT_EXPECT_TRUE(test, in_flight(&t->notif));
 	run_queue(t, false);
 	EXPECT_CQE(test, BOTH);
 	KUNIT_EXPECT_EQ(test, nr_cqes(t), 0);
@@ -369,7 +373,7 @@ static void attach_without_event_queues_nothing(struct kunit *test)
 
 	KUNIT_EXPECT_PTR_EQ(test, t->notif.ctx, t->ctx);
 	KUNIT_EXPECT_EQ(test, nr_queued(t), 0);
-	KUNIT_EXPECT_FALSE(test, t->notif.in_flight);
+	KUNIT_EXPECT_FALSE(test, in_flight(&t->notif));
 	EXPECT_STATE(test, BOTH, 0, 0);
 }
 
@@ -385,7 +389,7 @@ static void attach_of_dying_ring_queues_nothing(struct kunit *test)
 	attach(t);
 
 	KUNIT_EXPECT_EQ(test, nr_queued(t), 0);
-	KUNIT_EXPECT_FALSE(test, t->notif.in_flight);
+	KUNIT_EXPECT_FALSE(test, in_flight(&t->notif));
 	percpu_ref_put(&t->ctx->refs);
 	KUNIT_EXPECT_TRUE(test, ring_is_released(t->ctx));
 	detach(t, t->ctx);
@@ -402,7 +406,7 @@ static void event_queues_a_request(struct kunit *test)
 	event(t, NO_BUFFERS);
 
 	KUNIT_EXPECT_EQ(test, nr_queued(t), 1);
-	KUNIT_EXPECT_TRUE(test, t->notif.in_flight);
+	KUNIT_EXPECT_TRUE(test, in_flight(&t->notif));
 	KUNIT_EXPECT_EQ(test, nr_cqes(t), 0);
 	EXPECT_STATE(test, COPY, NO_BUFFERS, 0);
 }
@@ -462,7 +466,7 @@ static void event_of_dying_ring_is_not_queued(struct kunit *test)
 	event(t, COPY);
 
 	KUNIT_EXPECT_EQ(test, nr_queued(t), 0);
-	KUNIT_EXPECT_FALSE(test, t->notif.in_flight);
+	KUNIT_EXPECT_FALSE(test, in_flight(&t->notif));
 	percpu_ref_put(&t->ctx->refs);
 	KUNIT_EXPECT_TRUE(test, ring_is_released(t->ctx));
 	KUNIT_EXPECT_EQ(test, t->stats.copy_count, 1);
@@ -569,7 +573,7 @@ static void task_work_posts_and_fires(struct kunit *test)
 	event(t, COPY);
 	run_queue(t, false);
 
-	KUNIT_EXPECT_FALSE(test, t->notif.in_flight);
+	KUNIT_EXPECT_FALSE(test, in_flight(&t->notif));
 	EXPECT_STATE(test, NO_BUFFERS, 0, COPY);
 	event(t, NO_BUFFERS);
 	run_queue(t, false);
@@ -651,7 +655,7 @@ static void failed_post_arms_again(struct kunit *test)
 	run_queue_without_memory(test);
 
 	EXPECT_STATE(test, BOTH, 0, 0);
-	KUNIT_EXPECT_FALSE(test, t->notif.in_flight);
+	KUNIT_EXPECT_FALSE(test, in_flight(&t->notif));
 	KUNIT_EXPECT_EQ(test, nr_queued(t), 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&t->ctx->cq_overflow_list));
 	KUNIT_EXPECT_EQ(test, arm(t, COPY), -EINVAL);
@@ -728,14 +732,6 @@ static void failed_post_after_another_arms_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->stats.copy_count, 3);
 }
 
-static void event_work(struct work_struct *work)
-{
-	struct notif_test *t = container_of(work, struct notif_test, work);
-
-	t->work_in_flight = t->notif.in_flight;
-	event(t, t->work_type);
-}
-
 /* Called for the first CQE, before the type is marked as fired. */
 static int cqe_posted(struct wait_queue_entry *wq_entry, unsigned int mode,
 		      int flags, void *key)
@@ -743,38 +739,37 @@ static int cqe_posted(struct wait_queue_entry *wq_entry, unsigned int mode,
 	struct notif_test *t = container_of(wq_entry, struct notif_test, waiter);
 
 	list_del_init(&wq_entry->entry);
-	queue_work(system_bh_wq, &t->work);
+	t->event_in_flight = in_flight(&t->notif);
+	event(t, t->event_type);
 	return 0;
 }
 
 /*
- * Run the queue with an event in softirq that comes between the posting of the
- * first CQE and the end of the task work.
+ * Run the queue with an event that comes between the posting of the first CQE and
+ * the end of the task work.
  */
 static void run_queue_with_event(struct kunit *test, u32 type)
 {
 	struct notif_test *t = test->priv;
 
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		kunit_skip(test, "softirqs are threads, the event may come late");
-
-	t->work_type = type;
-	INIT_WORK(&t->work, event_work);
+	t->event_type = type;
 	init_waitqueue_func_entry(&t->waiter, cqe_posted);
 	add_wait_queue(&t->ctx->cq_wait, &t->waiter);
-
-	/* the softirq runs on this CPU, at the next local_bh_enable() */
-	migrate_disable();
 	run_queue(t, false);
-	migrate_enable();
-	flush_work(&t->work);
-	KUNIT_ASSERT_TRUE(test, t->work_in_flight);
+	KUNIT_ASSERT_TRUE(test, t->event_in_flight);
+}
+
+static void event_work(struct work_struct *work)
+{
+	struct notif_test *t = container_of(work, struct notif_test, work);
+
+	event(t, t->event_type);
 }
 
 /* Have an event in softirq, as the page pool does. */
 static void event_in_softirq(struct notif_test *t, u32 type)
 {
-	t->work_type = type;
+	t->event_type = type;
 	INIT_WORK(&t->work, event_work);
 	queue_work(system_bh_wq, &t->work);
 	flush_work(&t->work);
@@ -818,7 +813,7 @@ static void event_while_posting_is_posted_too(struct kunit *test)
 	EXPECT_CQE(test, NO_BUFFERS);
 	KUNIT_EXPECT_EQ(test, nr_cqes(t), 0);
 	EXPECT_STATE(test, 0, 0, BOTH);
-	KUNIT_EXPECT_FALSE(test, t->notif.in_flight);
+	KUNIT_EXPECT_FALSE(test, in_flight(&t->notif));
 }
 
 static void same_event_while_posting_is_silent(struct kunit *test)
@@ -889,6 +884,77 @@ static void arming_no_type_changes_nothing(struct kunit *test)
 	fire(test, COPY);
 	KUNIT_EXPECT_EQ(test, arm(t, 0), 0);
 	EXPECT_STATE(test, NO_BUFFERS, 0, COPY);
+}
+
+static void arm_work(struct work_struct *work)
+{
+	struct notif_test *t = container_of(work, struct notif_test, arm_work);
+
+	WRITE_ONCE(t->arm_ret, arm(t, COPY));
+}
+
+/* As if the task work had begun, another thread arms the type. It has to wait. */
+static void start_arming_while_posting(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	set_up_and_attach(test, BOTH);
+	event(t, COPY);
+	atomic_or(ZCRX_NOTIF_POSTING, &t->notif.state);
+
+	t->arm_ret = 1;
+	INIT_WORK(&t->arm_work, arm_work);
+	queue_work(system_unbound_wq, &t->arm_work);
+	for (int ms = 0; ms < 10000; ms++) {
+		if (atomic_read(&t->notif.state) & ZCRX_NOTIF_WAITED)
+			break;
+		usleep_range(1000, 2000);
+	}
+	KUNIT_EXPECT_TRUE(test, atomic_read(&t->notif.state) & ZCRX_NOTIF_WAITED);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(t->arm_ret), 1);
+}
+
+static void arming_waits_for_the_end_of_posting(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	start_arming_while_posting(test);
+	run_queue(t, false);
+	flush_work(&t->arm_work);
+	KUNIT_EXPECT_EQ(test, t->arm_ret, 0);
+	EXPECT_STATE(test, BOTH, 0, 0);
+	EXPECT_CQE(test, COPY);
+
+	/* who waited leaves nothing behind */
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->notif.state),
+			ZCRX_NOTIF_ARMED(BOTH));
+}
+
+static void arming_after_a_failed_post_is_refused(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	if (!IS_ENABLED(CONFIG_FAILSLAB))
+		kunit_skip(test, "needs CONFIG_FAILSLAB to fail an allocation");
+	start_arming_while_posting(test);
+	fill_cq(t);
+	run_queue_without_memory(test);
+	flush_work(&t->arm_work);
+	KUNIT_EXPECT_EQ(test, t->arm_ret, -EINVAL);
+	EXPECT_STATE(test, BOTH, 0, 0);
+}
+
+static void arming_what_is_forgotten_while_posting_is_refused(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	start_arming_while_posting(test);
+	detach(t, t->ctx);
+	run_queue(t, false);
+	flush_work(&t->arm_work);
+	KUNIT_EXPECT_EQ(test, t->arm_ret, -EINVAL);
+	EXPECT_STATE(test, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, nr_cqes(t), 0);
 }
 
 static void arming_an_armed_type_is_refused(struct kunit *test)
@@ -995,7 +1061,7 @@ static void expect_silence(struct kunit *test)
 	u64 no_buffers = t->stats.no_buffers_count;
 
 	KUNIT_EXPECT_NULL(test, t->notif.ctx);
-	KUNIT_EXPECT_FALSE(test, t->notif.in_flight);
+	KUNIT_EXPECT_FALSE(test, in_flight(&t->notif));
 	EXPECT_STATE(test, 0, 0, 0);
 	KUNIT_EXPECT_EQ(test, nr_cqes(t), 0);
 	event(t, COPY);
@@ -1022,8 +1088,8 @@ static void reach(struct kunit *test, const struct detach_row *row)
 		event(t, COPY);
 	if (row->pending & NO_BUFFERS)
 		event(t, NO_BUFFERS);
-	KUNIT_ASSERT_EQ(test, t->notif.pending, row->pending);
-	KUNIT_ASSERT_EQ(test, t->notif.fired, row->fired);
+	KUNIT_ASSERT_EQ(test, pending(&t->notif), row->pending);
+	KUNIT_ASSERT_EQ(test, fired(&t->notif), row->fired);
 }
 
 static void detached_ring_is_left_alone(struct kunit *test)
@@ -1199,7 +1265,7 @@ static void zcrx_notif_test_exit(struct kunit *test)
 		return;
 	detach(t, t->ctx);
 	run_queue(t, true);
-	KUNIT_EXPECT_FALSE(test, t->notif.in_flight);
+	KUNIT_EXPECT_FALSE(test, in_flight(&t->notif));
 	zcrx_notif_free(&t->notif);
 
 	free_overflow(t->ctx);
@@ -1243,6 +1309,9 @@ static struct kunit_case zcrx_notif_cases[] = {
 	KUNIT_CASE(armed_type_alone_is_armed),
 	KUNIT_CASE(arming_no_type_changes_nothing),
 	KUNIT_CASE(arming_an_armed_type_is_refused),
+	KUNIT_CASE(arming_waits_for_the_end_of_posting),
+	KUNIT_CASE(arming_after_a_failed_post_is_refused),
+	KUNIT_CASE(arming_what_is_forgotten_while_posting_is_refused),
 	KUNIT_CASE(arming_an_unwanted_type_is_refused),
 	KUNIT_CASE(arming_a_cqe_on_its_way_is_refused),
 	KUNIT_CASE(refused_arming_arms_none),
