@@ -196,9 +196,18 @@ TEST(descriptor_may_end_at_the_last_readable_byte)
 	munmap(area, AREA_SIZE);
 }
 
+/* An import takes the instance as it is: nothing can be asked for. */
 TEST(import_with_a_descriptor_is_refused)
 {
 	struct zcrx_notification_desc desc = good_case.desc;
+	const unsigned long ptr = (unsigned long)&desc;
+	const struct io_uring_zcrx_ifq_reg wrong[] = {
+		{ .notif_desc = ptr },
+		{ .if_rxq = 1 },
+		{ .rq_entries = 64 },
+		{ .area_ptr = ptr },
+		{ .region_ptr = ptr },
+	};
 	struct io_uring_zcrx_ifq_reg reg = {};
 	const struct zn_opts o = {};
 	struct zn_ifq q = {};
@@ -211,13 +220,19 @@ TEST(import_with_a_descriptor_is_refused)
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, zn_open_ring(&ring, &o));
 
-	reg.if_idx = fd;
-	reg.flags = ZCRX_REG_IMPORT;
-	reg.notif_desc = (unsigned long)&desc;
-	EXPECT_EQ(-EINVAL, zn_raw_register(ring.ring_fd, &reg));
-	EXPECT_EQ(-ENXIO, flush_id(ring.ring_fd, 0));
+	for (int i = 0; i < ARRAY_SIZE(wrong); i++) {
+		reg = wrong[i];
+		reg.if_idx = fd;
+		reg.flags = ZCRX_REG_IMPORT;
+		EXPECT_EQ(-EINVAL, zn_raw_register(ring.ring_fd, &reg))
+			TH_LOG("field %d", i);
+		EXPECT_EQ(-ENXIO, flush_id(ring.ring_fd, 0));
+	}
 
-	reg.notif_desc = 0;
+	reg = (struct io_uring_zcrx_ifq_reg){
+		.if_idx = fd,
+		.flags = ZCRX_REG_IMPORT,
+	};
 	EXPECT_EQ(0, zn_raw_register(ring.ring_fd, &reg));
 	EXPECT_EQ(0, reg.zcrx_id);
 
