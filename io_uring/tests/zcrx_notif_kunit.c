@@ -802,8 +802,10 @@ static void event_in_softirq_is_queued(struct kunit *test)
 
 static void event_while_posting_is_posted_too(struct kunit *test)
 {
+	const struct layout_row *row = test->param_value;
 	struct notif_test *t = test->priv;
 
+	t->ctx->flags |= row->flags;
 	set_up_and_attach(test, BOTH);
 	event(t, COPY);
 	run_queue_with_event(test, NO_BUFFERS);
@@ -1302,7 +1304,7 @@ static struct kunit_case zcrx_notif_cases[] = {
 	KUNIT_CASE(failed_post_of_both_arms_both),
 	KUNIT_CASE(failed_post_after_another_arms_again),
 	KUNIT_CASE(event_in_softirq_is_queued),
-	KUNIT_CASE(event_while_posting_is_posted_too),
+	KUNIT_CASE_PARAM(event_while_posting_is_posted_too, layout_gen_params),
 	KUNIT_CASE(same_event_while_posting_is_silent),
 	KUNIT_CASE(armed_type_fires_again),
 	KUNIT_CASE(arming_alone_queues_nothing),
