@@ -32,6 +32,15 @@ def kernel():
     return Path(done.stdout.split("\n")[-2])
 
 
+def compile_to(program, headers):
+    """whether that worked"""
+    sources = [*sorted((HARNESS / "fuzz.d").glob("*.c")), SELFTESTS / "leaks.c"]
+    done = subprocess.run(["gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror",
+                           "-static", "-isystem", headers, "-I", SELFTESTS, "-o", program,
+                           *sources], check=False)
+    return done.returncode == 0
+
+
 def compile_fuzzer(image):
     """below build/fuzz/guest, which the guest sees"""
     headers = image.resolve().parents[3] / "usr/include"
@@ -39,11 +48,7 @@ def compile_fuzzer(image):
         raise Wrong(f"no headers of the kernel in {headers}")
     share = ROOM / "guest"
     share.mkdir(parents=True, exist_ok=True)
-    sources = sorted((HARNESS / "fuzz.d").glob("*.c"))
-    done = subprocess.run(["gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror",
-                           "-static", "-isystem", headers, "-I", SELFTESTS, "-o",
-                           share / "zcrx_fuzz", *sources, SELFTESTS / "leaks.c"], check=False)
-    if done.returncode:
+    if not compile_to(share / "zcrx_fuzz", headers):
         raise Wrong("the fuzzer does not compile")
     shutil.copy(HARNESS / "fuzz.d/guest-fuzz", share)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 HARNESS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HARNESS))
 
+import fuzz_guest  # noqa: E402
 import fuzz_lib as lib  # noqa: E402
 
 CONSOLE = """\
@@ -148,9 +149,8 @@ class Programs(unittest.TestCase):
         cls.dir = Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, cls.dir)
         cls.fuzzer = cls.dir / "zcrx_fuzz"
-        subprocess.run(["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror",
-                        "-isystem", headers(), "-o", cls.fuzzer,
-                        *sorted((HARNESS / "fuzz.d").glob("*.c"))], check=True)
+        if not fuzz_guest.compile_to(cls.fuzzer, headers()):
+            raise RuntimeError("the fuzzer does not compile")
 
     def run_fuzzer(self, *args):
         return subprocess.run([self.fuzzer, *args], capture_output=True, text=True,
