@@ -740,13 +740,17 @@ static int cqe_posted(struct wait_queue_entry *wq_entry, unsigned int mode,
 
 	list_del_init(&wq_entry->entry);
 	t->event_in_flight = in_flight(&t->notif);
-	event(t, t->event_type);
+	if (t->event_type)
+		event(t, t->event_type);
+	else
+		zcrx_notif_detach(&t->notif, t->ctx);
 	return 0;
 }
 
 /*
  * Run the queue with an event that comes between the posting of the first CQE and
- * the end of the task work.
+ * the end of the task work; with @type 0 everything is forgotten there, as when
+ * somebody arms for a ring that is dying.
  */
 static void run_queue_with_event(struct kunit *test, u32 type)
 {
@@ -816,6 +820,18 @@ static void event_while_posting_is_posted_too(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_cqes(t), 0);
 	EXPECT_STATE(test, 0, 0, BOTH);
 	KUNIT_EXPECT_FALSE(test, in_flight(&t->notif));
+}
+
+static void what_is_forgotten_while_posting_has_not_fired(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	set_up_and_attach(test, BOTH);
+	event(t, COPY);
+	run_queue_with_event(test, 0);
+	EXPECT_STATE(test, 0, 0, 0);
+	KUNIT_EXPECT_FALSE(test, in_flight(&t->notif));
+	KUNIT_EXPECT_EQ(test, arm(t, COPY), -EINVAL);
 }
 
 static void same_event_while_posting_is_silent(struct kunit *test)
@@ -930,6 +946,21 @@ static void arming_waits_for_the_end_of_posting(struct kunit *test)
 	/* who waited leaves nothing behind */
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->notif.state),
 			ZCRX_NOTIF_ARMED(BOTH));
+}
+
+static void arming_does_not_wait_for_another_type(struct kunit *test)
+{
+	struct notif_test *t = test->priv;
+
+	set_up_and_attach(test, BOTH);
+	fire(test, NO_BUFFERS);
+	event(t, COPY);
+	/* as if the task work had begun */
+	atomic_or(ZCRX_NOTIF_POSTING, &t->notif.state);
+	KUNIT_EXPECT_EQ(test, arm(t, NO_BUFFERS), 0);
+	EXPECT_STATE(test, NO_BUFFERS, COPY, 0);
+	run_queue(t, false);
+	EXPECT_STATE(test, NO_BUFFERS, 0, COPY);
 }
 
 static void arming_after_a_failed_post_is_refused(struct kunit *test)
@@ -1305,6 +1336,7 @@ static struct kunit_case zcrx_notif_cases[] = {
 	KUNIT_CASE(failed_post_after_another_arms_again),
 	KUNIT_CASE(event_in_softirq_is_queued),
 	KUNIT_CASE_PARAM(event_while_posting_is_posted_too, layout_gen_params),
+	KUNIT_CASE(what_is_forgotten_while_posting_has_not_fired),
 	KUNIT_CASE(same_event_while_posting_is_silent),
 	KUNIT_CASE(armed_type_fires_again),
 	KUNIT_CASE(arming_alone_queues_nothing),
@@ -1312,6 +1344,7 @@ static struct kunit_case zcrx_notif_cases[] = {
 	KUNIT_CASE(arming_no_type_changes_nothing),
 	KUNIT_CASE(arming_an_armed_type_is_refused),
 	KUNIT_CASE(arming_waits_for_the_end_of_posting),
+	KUNIT_CASE(arming_does_not_wait_for_another_type),
 	KUNIT_CASE(arming_after_a_failed_post_is_refused),
 	KUNIT_CASE(arming_what_is_forgotten_while_posting_is_refused),
 	KUNIT_CASE(arming_an_unwanted_type_is_refused),
