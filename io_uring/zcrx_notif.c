@@ -21,11 +21,12 @@
  *
  * ->state holds all of that in one word and only changes as a whole, by atomic
  * operations. ->lock is held for that, except by the task work, which takes no
- * lock of this file to post. ->lock protects ->ctx, too. It nests inside of
- * everything and nothing is called under it, because events are raised from
- * softirq while CQEs are posted under locks that are not softirq safe. Interrupts
- * are off under it, so that it doesn't matter where an event comes from. What is
- * armed is also read without the lock, as the fast exit of raising.
+ * lock of this file to post, and to set the flag that arming waits for it.
+ * ->lock protects ->ctx, too. It nests inside of everything and nothing is
+ * called under it, because events are raised from softirq while CQEs are
+ * posted under locks that are not softirq safe. Interrupts are off under it,
+ * so that it doesn't matter where an event comes from. What is armed is also
+ * read without the lock, as the fast exit of raising.
  *
  * The task work marks what it has posted as fired. An importer, which doesn't hold
  * the uring_lock of the creator, can see the CQE before that, and must not fail to
