@@ -2,7 +2,8 @@
 /*
  * A multishot zero-copy receive that cannot go on part way, for want of buffers
  * or of room in the CQ, delivers what it has got and then ends with the error,
- * however it came to run: it never goes silent with data left in the socket.
+ * however it came to run: it never goes silent with data left in the socket. Nor
+ * does it when that arrives while it runs.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -59,10 +60,11 @@ static int bytes_left(struct zn_ifq *q)
 static int send_all(struct zn_ifq *q, size_t n)
 {
 	__u64 end = zn_now_ms() + ZN_TIMEOUT;
+	int all = bytes_left(q) + n;
 
 	if (zn_send(q, n) != n)
 		return -EMSGSIZE;
-	while (bytes_left(q) != n) {
+	while (bytes_left(q) != all) {
 		if (zn_now_ms() >= end)
 			return -ETIME;
 		usleep(1000);
@@ -236,6 +238,40 @@ TEST_F(stall, cq_full)
 	EXPECT_LT(SMALL_CQ, self->ev.data_cqes);
 	EXPECT_EQ(0, self->ev.bad);
 	EXPECT_EQ(0, bytes_left(&self->q));
+}
+
+/* Beyond what poll counts, and beyond the first congestion window. */
+#define MANY_EVENTS	150
+#define MANY_SEGMENTS	40
+
+/*
+ * Poll counts the events that it couldn't tell of yet, up to a limit, behind
+ * which it only remembers that there were more. Here so many wait when the
+ * receive gets to run, and what it reads is acknowledged, so that the sender
+ * goes on and the rest arrives while the receive is at work.
+ */
+TEST(data_that_arrives_while_a_receive_with_many_events_runs)
+{
+	const struct zn_opts o = { .area_pages = 256, .cq_entries = 1024 };
+	struct zn_events ev = {};
+	struct zn_ifq q;
+	unsigned int i;
+
+	ASSERT_EQ(0, zn_open(&q, &o));
+	ASSERT_EQ(0, zn_connect(&q));
+	zn_recv(&q, 0);
+	ASSERT_EQ(-ETIME, zn_reap(&q, &ev, 1, ZN_SILENCE));
+	for (i = 0; i < MANY_EVENTS; i++)
+		ASSERT_EQ(0, send_all(&q, 1));
+	for (i = 0; i < MANY_SEGMENTS; i++)
+		ASSERT_EQ(1, zn_send(&q, 1));
+
+	EXPECT_EQ(0, zn_reap_bytes(&q, &ev, q.sent));
+	EXPECT_EQ(q.sent, ev.bytes);
+	EXPECT_EQ(0, bytes_left(&q));
+	EXPECT_EQ(0, ev.bad);
+	EXPECT_FALSE(ev.recv_ended);
+	zn_close(&q);
 }
 
 TEST_HARNESS_MAIN
