@@ -59,7 +59,7 @@ struct bench {
 	const char		*unit;
 };
 
-void fail(const char *what, int error) __attribute__((noreturn));
+void __attribute__((noreturn)) fail(const char *what, int error);
 
 /* A repetition; their time is kept as well. */
 void begin(struct bench *b);
@@ -88,6 +88,7 @@ struct workload {
 	void		(*run)(struct bench *b);
 };
 
-extern const struct workload receive_workloads[], event_workloads[];
+extern const struct workload receive_workloads[], event_workloads[],
+	thread_workloads[];
 
 #endif /* BENCH_H */

@@ -59,6 +59,7 @@ static const struct workload *find(const char *name)
 {
 	const struct workload *lists[] = {
 		own_workloads, receive_workloads, event_workloads,
+		thread_workloads,
 	};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
@@ -108,7 +109,8 @@ int main(int argc, char **argv)
 	const struct workload *w = argc > 4 ? find(argv[1]) : NULL;
 
 	if (!w || !set_registration(&b, argv[2]))
-		fail("usage: zcrx_bench WORKLOAD none|stats|types|both|rearm REPETITIONS SCALE [INTERFACE]", 22);
+		fail("usage: WORKLOAD none|stats|types|both|rearm REPETITIONS SCALE [INTERFACE]",
+		     22);
 	b.workload = argv[1];
 	b.number = number(argv[1] + strlen(w->name));
 	b.reps = strtoul(argv[3], NULL, 0);
