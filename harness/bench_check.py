@@ -14,8 +14,8 @@ TOTAL = 0.001
 EXACT_SPREAD = 0.0005
 INSTRUCTION = 0.5
 # When packets arrive decides how many are received at a time: the totals of these
-# move by several percent. They are recorded, and judged by zc-functions-* and
-# nic-copy-call, which do not move.
+# move by several percent. They are recorded, and judged by their calls-*, which
+# do not move.
 NOT_JUDGED = ("nic-copy", "nic-zc-large", "nic-zc-mtu")
 
 

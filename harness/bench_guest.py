@@ -89,7 +89,7 @@ def parse_output(text):
 
 
 def parse_windows(text):
-    """[(instructions, {span: {instructions: times}})] of what the plugin wrote"""
+    """[(instructions, {span: {steps: {instructions: times}}})] of what the plugin wrote"""
     windows = []
     for line in text.splitlines():
         words = line.split()
@@ -97,11 +97,13 @@ def parse_windows(text):
             if words[0] == "window":
                 windows.append((int(words[1]), {}))
             elif words[0] == "span":
-                pairs = [word.split("*") for word in words[2:]]
-                windows[-1][1][words[1]] = {int(value): int(times) for value, times in pairs}
+                span = windows[-1][1].setdefault(words[1], {})
+                for word in words[2:]:
+                    steps, value, times = map(int, re.fullmatch(r"(\d+):(\d+)\*(\d+)", word).groups())
+                    span.setdefault(steps, {})[value] = times
             else:
                 raise ValueError
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, AttributeError) as error:
             raise Wrong(f"the plugin wrote something else: {line}") from error
     return windows
 
@@ -116,8 +118,9 @@ def join(records, windows):
         record["instructions"] = [count for count, _ in mine]
         record["spans"] = {}
         for _, spans in mine:
-            for name, values in spans.items():
-                sums = record["spans"].setdefault(name, {})
+            for name, steps, values in ((name, *one) for name, span in spans.items()
+                                        for one in span.items()):
+                sums = record["spans"].setdefault(name, {}).setdefault(steps, {})
                 for value, times in values.items():
                     sums[value] = sums.get(value, 0) + times
     return records

@@ -12,10 +12,11 @@ import bench_check
 
 COLUMNS = (("no descriptor", "none"), ("statistics", "stats"), ("types", "types"),
            ("both", "both"))
-COMPARED = (("copied fragment, writes of 64 KiB", "nodev-copy-64k"),
-            ("copied fragment, writes of 1 KiB", "nodev-copy-1k"),
-            ("copied fragment, from a NIC", "nic-copy-call"),
-            ("zero copy buffer, large packets", "zc-functions-large"),
+COMPARED = (("copied fragment, writes of 64 KiB", "calls-nodev-copy-64k"),
+            ("copied fragment, writes of 1 KiB", "calls-nodev-copy-1k"),
+            ("copied fragment, from a NIC", "calls-nic-copy"),
+            ("zero copy buffer, large packets", "calls-nic-zc-large"),
+            ("zero copy buffer, small packets", "calls-nic-zc-mtu"),
             ("failed attempt of the page pool", "nic-storm-1"))
 ALONE = (("raising, with queueing the task work", "raise"),
          ("the same when that wakes a task", "raise-wake"),

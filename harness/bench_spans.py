@@ -14,6 +14,8 @@ from pathlib import Path
 # From the first instruction to the return, which does not count.
 FUNCTIONS = ("io_pp_zc_alloc_netmems", "io_pp_zc_release_netmem", "io_zcrx_recv_skb",
              "zcrx_notif_task_work")
+# How many fragments a call has.
+STEPS = {"io_zcrx_recv_skb": "io_zcrx_queue_cqe"}
 # Calls, from wherever in the code of zcrx, call and return included.
 CALLS = {"raise": "__zcrx_notif_raise", "post": "io_post_aux_cqe"}
 # From a call of the function to the end of the repetition.
@@ -66,11 +68,12 @@ def calls(code, target):
 
 
 def spans(symbols, disassemble):
-    """[(name, starts, ends)]; disassemble(start, end) is the code there"""
+    """[(name, starts, ends, step or None)]; disassemble(start, end) is the code there"""
     for name in FUNCTIONS:
         if name in symbols.names:
             start, end = symbols.range_of(name)
-            yield name, [start], returns(disassemble(start, end), start, end)
+            yield (name, [start], returns(disassemble(start, end), start, end),
+                   symbols.names[STEPS[name]] if name in STEPS else None)
     around = disassemble(*symbols.range_of(CENTRE, AROUND))
     for name, function in CALLS.items():
         found = calls(around, symbols.names[function]) if function in symbols.names else []
@@ -79,11 +82,11 @@ def spans(symbols, disassemble):
             near = symbols.range_of("zcrx_notif_task_work")
             found = [pair for pair in found if near[0] <= pair[0] < near[1]]
         if found:
-            yield name, [start for start, _ in found], [end for _, end in found]
+            yield name, [start for start, _ in found], [end for _, end in found], None
     for name, function in EVENTS.items():
         found = calls(around, symbols.names[function]) if function in symbols.names else []
         if found:
-            yield name, [start for start, _ in found], "mark"
+            yield name, [start for start, _ in found], "mark", None
 
 
 def write(image, extract, out):
@@ -100,11 +103,12 @@ def write(image, extract, out):
             stdout=subprocess.PIPE).stdout)
 
     lines = []
-    for name, starts, ends in spans(Symbols(system_map.read_text(encoding="ascii")), disassemble):
+    for name, starts, ends, step in spans(Symbols(system_map.read_text(encoding="ascii")), disassemble):
         if not ends:
             raise ValueError(f"{name} has no end in {image}")
         lines.append(f"{name} {','.join(f'{a:x}' for a in starts)} "
-                     f"{ends if ends == 'mark' else ','.join(f'{a:x}' for a in ends)}\n")
+                     f"{ends if ends == 'mark' else ','.join(f'{a:x}' for a in ends)}"
+                     + (f" {step:x}" if step else "") + "\n")
     out.write_text("".join(lines), encoding="ascii")
     elf.unlink()
     return out

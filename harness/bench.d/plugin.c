@@ -9,11 +9,13 @@
  * one instruction. Begin and end of a window write one line at the end:
  *
  *	window INSTRUCTIONS
- *	span NAME INSTRUCTIONS*TIMES ...	for each span that was passed
+ *	span NAME STEPS:INSTRUCTIONS*TIMES ...	for each span that was passed
  *
- * A line "NAME START[,START...] END[,END...]" of the file of spans counts from
- * the instruction at START, included, to the one at END, not included; END can
- * be "mark", the end of the window. Idle time is no instruction. There must be
+ * A line "NAME START[,START...] END[,END...] [STEP]" of the file of spans counts
+ * from the instruction at START, included, to the one at END, not included; END
+ * can be "mark", the end of the window. How often the instruction at STEP is
+ * executed within a span tells those apart that have more to do. A span within
+ * itself belongs to the outer one. Idle time is no instruction. There must be
  * one virtual CPU.
  *
  * QEMU installs no header with what a plugin may call on every system, so what
@@ -32,7 +34,8 @@ struct qemu_plugin_insn;
 typedef void (*exec_cb)(unsigned int vcpu, void *data);
 
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
-		void (*cb)(uint64_t id, struct qemu_plugin_tb *tb));
+					   void (*cb)(uint64_t id,
+						      struct qemu_plugin_tb *tb));
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 		exec_cb cb, int regs, void *data);
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn,
@@ -48,15 +51,20 @@ EXPORT int qemu_plugin_version = 1;
 
 #define MAX_SPANS	32
 #define MAX_ADDRS	512
-#define MAX_VALUES	64
+#define MAX_VALUES	256
+
+struct value {
+	uint64_t	steps, instructions, times;
+};
 
 struct span {
 	char		name[64];
 	uint64_t	starts[MAX_ADDRS], ends[MAX_ADDRS];
-	unsigned int	nr_starts, nr_ends;
-	bool		to_mark, open;
-	uint64_t	since;
-	uint64_t	values[MAX_VALUES], times[MAX_VALUES];
+	uint64_t	step;
+	unsigned int	nr_starts, nr_ends, depth;
+	bool		to_mark;
+	uint64_t	since, steps;
+	struct value	values[MAX_VALUES + 1];
 	unsigned int	nr_values;
 };
 
@@ -66,26 +74,29 @@ static uint64_t window;
 static bool in_window;
 static struct span spans[MAX_SPANS];
 static unsigned int nr_spans;
+static bool dropped;
 static FILE *out;
 
+/* More different ones than there is room for are dropped, and it is said. */
 static void close_span(struct span *s)
 {
-	uint64_t value = count - s->since;
-	unsigned int i;
+	uint64_t instructions = count - s->since;
+	struct value *v = s->values;
 
-	if (!s->open || !in_window)
-		return;
-	s->open = false;
-	for (i = 0; i < s->nr_values && s->values[i] != value; i++)
-		;
-	if (i == MAX_VALUES)
-		return;
-	if (i == s->nr_values) {
-		s->nr_values++;
-		s->values[i] = value;
-		s->times[i] = 0;
+	s->depth = 0;
+	while (v < s->values + s->nr_values &&
+	       (v->steps != s->steps || v->instructions != instructions))
+		v++;
+	if (v == s->values + s->nr_values) {
+		if (s->nr_values < MAX_VALUES)
+			s->nr_values++;
+		else
+			dropped = true;
+		v->steps = s->steps;
+		v->instructions = instructions;
+		v->times = 0;
 	}
-	s->times[i]++;
+	v->times++;
 }
 
 static void at_begin(unsigned int vcpu, void *data)
@@ -93,7 +104,7 @@ static void at_begin(unsigned int vcpu, void *data)
 	unsigned int i;
 
 	for (i = 0; i < nr_spans; i++) {
-		spans[i].open = false;
+		spans[i].depth = 0;
 		spans[i].nr_values = 0;
 	}
 	in_window = true;
@@ -110,16 +121,19 @@ static void at_end(unsigned int vcpu, void *data)
 	for (i = 0; i < nr_spans; i++) {
 		struct span *s = &spans[i];
 
-		if (s->to_mark)
+		if (s->to_mark && s->depth)
 			close_span(s);
 		if (!s->nr_values)
 			continue;
 		fprintf(out, "span %s", s->name);
 		for (j = 0; j < s->nr_values; j++)
-			fprintf(out, " %" PRIu64 "*%" PRIu64, s->values[j],
-				s->times[j]);
+			fprintf(out, " %" PRIu64 ":%" PRIu64 "*%" PRIu64,
+				s->values[j].steps, s->values[j].instructions,
+				s->values[j].times);
 		fprintf(out, "\n");
 	}
+	if (dropped)
+		fprintf(out, "dropped\n");
 	fflush(out);
 	in_window = false;
 }
@@ -128,15 +142,27 @@ static void at_span_start(unsigned int vcpu, void *data)
 {
 	struct span *s = data;
 
-	if (s->open || !in_window)
+	if (!in_window || (s->to_mark && s->depth))
 		return;
-	s->open = true;
-	s->since = count;
+	if (!s->depth++) {
+		s->since = count;
+		s->steps = 0;
+	}
 }
 
 static void at_span_end(unsigned int vcpu, void *data)
 {
-	close_span(data);
+	struct span *s = data;
+
+	if (in_window && s->depth && !--s->depth)
+		close_span(s);
+}
+
+static void at_step(unsigned int vcpu, void *data)
+{
+	struct span *s = data;
+
+	s->steps++;
 }
 
 static bool has(const uint64_t *addrs, unsigned int nr, uint64_t addr)
@@ -169,6 +195,9 @@ static void instrument(struct qemu_plugin_insn *insn)
 		if (has(s->starts, s->nr_starts, addr))
 			qemu_plugin_register_vcpu_insn_exec_cb(insn,
 					at_span_start, 0, s);
+		if (s->step == addr)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_step,
+					0, s);
 	}
 	qemu_plugin_register_vcpu_insn_exec_inline(insn, 0, &count, 1);
 }
@@ -204,6 +233,7 @@ static bool read_spans(const char *path)
 		char *save, *name = strtok_r(line, " \n", &save);
 		char *starts = strtok_r(NULL, " \n", &save);
 		char *ends = strtok_r(NULL, " \n", &save);
+		char *step = strtok_r(NULL, " \n", &save);
 
 		if (!ends)
 			return false;
@@ -212,6 +242,7 @@ static bool read_spans(const char *path)
 		s->nr_starts = parse_addrs(starts, s->starts);
 		if (!s->to_mark)
 			s->nr_ends = parse_addrs(ends, s->ends);
+		s->step = step ? strtoull(step, NULL, 16) : UINT64_MAX;
 	}
 	fclose(f);
 	return true;

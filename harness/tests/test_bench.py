@@ -38,10 +38,16 @@ def record(workload="nodev-copy-1k", registration="none", counts=(1000, 1000, 10
             "instructions": list(counts), "spans": spans or {}}
 
 
+def calls(cost):
+    """the functions of zcrx of thirty fragments"""
+    return {"io_zcrx_recv_skb": {1: {cost: 30}}, "io_pp_zc_alloc_netmems": {0: {1: 30}}}
+
+
 def rows(ours, base=1000, registration="none", workload="nodev-copy-1k"):
-    """of ten fragments a repetition"""
-    return bench_table.rows([record(workload, "none", [base] * 3)],
-                            [record(workload, registration, [ours] * 3, units=30)])
+    """of ten fragments a repetition, with all of it in the functions of zcrx"""
+    return bench_table.rows(
+        [record(workload, "none", [base] * 3, spans=calls(base / 10))],
+        [record(workload, registration, [ours] * 3, units=30, spans=calls(ours / 10))])
 
 
 class Reading(unittest.TestCase):
@@ -56,19 +62,22 @@ class Reading(unittest.TestCase):
                 bench_guest.parse_output(text)
 
     def test_windows_and_their_spans(self):
-        text = "window 10\nspan a 5*2 7*1\nwindow 11\n"
-        self.assertEqual(bench_guest.parse_windows(text), [(10, {"a": {5: 2, 7: 1}}), (11, {})])
+        text = "window 10\nspan a 0:5*2 0:7*1 3:9*1\nwindow 11\n"
+        self.assertEqual(bench_guest.parse_windows(text),
+                         [(10, {"a": {0: {5: 2, 7: 1}, 3: {9: 1}}}), (11, {})])
 
     def test_other_lines_of_the_plugin_are_refused(self):
-        for text in ("span a 1*1\n", "window x\n", "window\n", "window 1\nspan a 5\n", "\n"):
+        for text in ("span a 0:1*1\n", "window x\n", "window\n", "window 1\nspan a 5\n",
+                     "window 1\nspan a 5*1\n", "window 1\ndropped\n", "\n"):
             with self.assertRaisesRegex(bench_guest.Wrong, "the plugin wrote"):
                 bench_guest.parse_windows(text)
 
     def test_repetitions_get_their_windows_in_order(self):
         first, second = record(counts=[0, 0]), record(counts=[0])
-        bench_guest.join([first, second], [(1, {"a": {4: 1}}), (2, {"a": {4: 1, 5: 1}}), (3, {})])
+        bench_guest.join([first, second], [(1, {"a": {0: {4: 1}}}),
+                                           (2, {"a": {0: {4: 1, 5: 1}, 2: {9: 1}}}), (3, {})])
         self.assertEqual((first["instructions"], second["instructions"]), ([1, 2], [3]))
-        self.assertEqual(first["spans"], {"a": {4: 2, 5: 1}})
+        self.assertEqual(first["spans"], {"a": {0: {4: 2, 5: 1}, 2: {9: 1}}})
 
     def test_a_repetition_that_the_plugin_missed_is_refused(self):
         with self.assertRaisesRegex(bench_guest.Wrong, "saw 1 repetitions"):
@@ -110,40 +119,71 @@ class Statistics(unittest.TestCase):
         self.assertAlmostEqual(row["ratio"], 1.06)
 
     def test_a_function_without_another_that_it_calls(self):
-        spans = {"zcrx_notif_task_work": {246: 4, 900: 1}, "post": {83: 5}}
+        spans = {"zcrx_notif_task_work": {0: {246: 4, 900: 1}}, "post": {0: {83: 5}}}
         got = {one["workload"]: one["instructions"] for one in bench_table.derive(
             [record("notify-polling", "types", spans=spans)])}
         self.assertEqual(got["task-work"], [163] * 4 + [817])
 
 
-    def test_of_the_calls_with_one_fragment_and_with_more_the_first_are_taken(self):
-        spans = {"io_zcrx_recv_skb": {372: 21, 11359: 20, 17362: 1}}
-        got = [one for one in bench_table.derive([record("nic-copy", spans=spans)])
-               if one["workload"] == "nic-copy-call"]
-        self.assertEqual(got[0]["instructions"], [372] * 21)
+class Calls(unittest.TestCase):
+    """of functions: each next to those of the base with as many fragments"""
+    BASE = {"io_zcrx_recv_skb": {1: {190: 9}, 2: {326: 6}},
+            "io_pp_zc_alloc_netmems": {0: {4019: 30}}}
 
-    def test_functions_of_all_repetitions_together(self):
-        spans = {"io_zcrx_recv_skb": {50: 2, 60: 1}, "other": {7: 7}}
-        got = [one for one in bench_table.derive([record("nic-zc-mtu", spans=spans, units=6)])
-               if one["workload"] == "zc-functions-mtu"]
-        self.assertEqual([one["instructions"] for one in got], [[160 / 3]])
-        self.assertEqual(bench_table.units_of(got[0], got), 2)
+    def figure(self, spans, base=None, workload="nic-zc-mtu"):
+        base = [record(workload, spans=base or self.BASE)]
+        ours = [record(workload, "both", spans=spans, units=30)]
+        return next(row for row in bench_table.rows(base, ours)
+                    if row["workload"] == f"calls-{workload}")
+
+    def test_another_mix_of_the_same_calls_costs_the_same(self):
+        row = self.figure({"io_zcrx_recv_skb": {1: {190: 5}, 2: {326: 500}},
+                           "io_pp_zc_alloc_netmems": {0: {4019: 9}}})
+        self.assertEqual((row["ratio"], row["more"], row["ok"]), (1, 0, True))
+        self.assertAlmostEqual(row["cost"], (5 * 190 + 500 * 326 + 9 * 4019) / 30)
+
+    def test_an_instruction_more_in_each_call_is_seen(self):
+        row = self.figure({"io_zcrx_recv_skb": {1: {191: 9}, 2: {327: 6}},
+                           "io_pp_zc_alloc_netmems": {0: {4019: 1, 4020: 29}}})
+        self.assertAlmostEqual(row["more"], (9 + 6 + 30) / 30)
+
+    def test_an_interrupt_in_a_call_is_not(self):
+        row = self.figure({"io_zcrx_recv_skb": {1: {190: 8, 2190: 1}, 2: {326: 6}},
+                           "io_pp_zc_alloc_netmems": {0: {4019: 30}}})
+        self.assertEqual(row["more"], 0)
+
+    def test_calls_without_a_counterpart_are_left_out(self):
+        row = self.figure({"io_zcrx_recv_skb": {1: {190: 9}, 7: {5000: 6}, 2: {9999: 3}},
+                           "io_pp_zc_alloc_netmems": {0: {4019: 30}}})
+        self.assertEqual(row["more"], 0)
+
+    def test_too_few_with_a_counterpart_are_not_compared(self):
+        for spans in ({1: {190: 9}, 7: {5000: 10}}, {1: {190: 4}}, {}):
+            row = self.figure({"io_zcrx_recv_skb": spans, "io_pp_zc_alloc_netmems": {0: {4019: 30}}})
+            self.assertIs(row["ok"], False)
+            self.assertIsNone(row["more"])
+
+    def test_a_copied_fragment(self):
+        ours, base = ({"io_zcrx_recv_skb": {1: {cost: 21}}} for cost in (371, 366))
+        row = self.figure(ours, base, "nic-copy")
+        self.assertEqual((row["more"], row["unit"]), (21 * 5 / 30, "fragment"))
 
 
 class Targets(unittest.TestCase):
     def test_more_than_the_target_misses_it(self):
         for registration, limit in (("none", 5), ("stats", 13), ("both", 16)):
             for more, ok in ((limit, True), (limit + 0.5, False)):
-                row = rows(1000 + 10 * more, registration=registration)[0]
+                row = rows(1000 + 10 * more, registration=registration)[-1]
                 self.assertEqual(row["ok"], ok, (registration, more))
 
     def test_zero_copy_has_a_tenth_of_a_percent(self):
         for ours, ok in ((1001, True), (1002, False)):
-            row = rows(ours, registration="both", workload="zc-functions-large")[0]
+            row = rows(ours, registration="both", workload="nic-zc-large")[-1]
             self.assertEqual(row["ok"], ok)
 
     def test_what_was_not_measured_meets_no_target(self):
-        row = bench_table.figure(record(units=30), None, None, [])
+        row = bench_table.figure(record("raise", "types", units=30) | {"workload": "calls-nic-copy"},
+                                 None, None, [])
         self.assertIs(row["ok"], False)
 
     def test_no_target_no_verdict(self):
@@ -152,6 +192,10 @@ class Targets(unittest.TestCase):
     def test_the_table_says_so(self):
         self.assertIn("MISSED", bench_table.table(rows(1060), {}))
         self.assertNotIn("MISSED", bench_table.table(rows(1050), {}))
+
+    def test_the_table_has_what_was_not_counted(self):
+        text = bench_table.table(rows(1050), {("threads-8", "stats"): 0.98})
+        self.assertRegex(text, r"\nthreads-8 +stats +0\.98$")
 
 
 class Check(unittest.TestCase):
@@ -195,11 +239,13 @@ class Check(unittest.TestCase):
 
     def test_totals_that_depend_on_when_packets_arrive_are_not_judged(self):
         self.judge(rows(1000, workload="nic-zc-mtu"), record=True)
-        self.assertEqual(self.judge(rows(1100, workload="nic-zc-mtu"), check=True), (0, ""))
+        moved = [{**row, "cost": 1.1 * row["cost"], "more": 10} if row["workload"] == "nic-zc-mtu"
+                 else row for row in rows(1000, workload="nic-zc-mtu")]
+        self.assertEqual(self.judge(moved, check=True), (0, ""))
 
     def test_a_missed_target_fails(self):
         status, output = self.judge(rows(1060))
-        self.assertEqual((status, output), (1, "MISSED: nodev-copy-1k none\n"))
+        self.assertEqual((status, output), (1, "MISSED: calls-nodev-copy-1k none\n"))
 
     def test_a_figure_that_is_gone_or_new_fails(self):
         self.judge(rows(1040), record=True)
