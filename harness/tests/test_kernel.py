@@ -11,10 +11,13 @@ HARNESS = pathlib.Path(__file__).resolve().parents[1]
 MAKEFILE = """
 tinyconfig olddefconfig:
 \tcp {config} $(O)/.config
-bzImage:
+bzImage: $(O)/io_uring/x.o
 \tmkdir -p $(O)/arch/x86/boot
 \tcat $(CURDIR)/content >$(O)/arch/x86/boot/bzImage
 \ttouch $(O)/System.map
+$(O)/io_uring/x.o: source
+\tmkdir -p $(O)/io_uring
+\tdate +%s%N | tee $(O)/io_uring/x.gcno >$@
 headers_install:
 \tmkdir -p $(O)/usr/include
 """
@@ -35,6 +38,7 @@ class Kernel(unittest.TestCase):
         (self.linux / "arch/x86/configs/tiny.config").touch()
         (self.linux / "Makefile").write_text(
             MAKEFILE.format(config=HARNESS / "configs/base.config"), encoding="utf-8")
+        (self.linux / "source").touch()
         self.git("init", "-q", "-b", "base")
         self.commit("base")
         self.git("checkout", "-q", "-b", "series")
@@ -96,6 +100,16 @@ class Kernel(unittest.TestCase):
         (self.linux / "tools/objtool").mkdir()
         (self.linux / "tools/objtool/z.c").touch()
         self.assertIn("kernel", self.content()[1])
+
+    def test_objects_are_of_the_same_compilation_as_the_notes_from_the_cache(self):
+        self.content()
+        self.commit("patched more")
+        self.content(BRANCH="series")
+        self.assertIn("the cache has this one", self.content()[1])
+        self.commit("patched again")
+        self.assertEqual(self.content()[0], "patched again")
+        one, notes = (self.build / f"obj/io_uring/x.{name}" for name in ("o", "gcno"))
+        self.assertEqual(one.read_text(encoding="utf-8"), notes.read_text(encoding="utf-8"))
 
     def test_the_cache_does_not_keep_what_is_built_for_once(self):
         self.content(KERNEL_CACHE="no")
