@@ -116,8 +116,20 @@ class Storm:
         time.sleep(self.rng.uniform(0, 0.3))
         self.rx.do("refill")
 
+    def run_out(self):
+        """
+        Keep all buffers until one was wanted that is not there; on a slow
+        machine chance alone may not get to it
+        """
+        if self.rx.stats()["no_buffers_count"]:
+            return
+        self.rx.do("hold")
+        zl.wait_until(lambda: self.rx.stats()["no_buffers_count"], "a want of buffers")
+        self.rx.do("refill")
+
     def finish(self, flows):
         """All sums are exact; return the statistics"""
+        self.run_out()
         for flow in flows:
             flow.tell_to_stop()
         for flow in flows:
