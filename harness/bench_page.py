@@ -54,15 +54,22 @@ def tables(recorded):
                  for what, workload in ALONE]))
 
 
+def totals(figures):
+    """the sentence on all that a copied fragment takes, without the patches"""
+    of_64k, of_1k = (figures[f"nodev-copy-{size} none"] for size in ("64k", "1k"))
+    return (f"{of_64k['cost'] - of_64k['more']:.0f} of 22 KiB, in writes of 64 KiB, and "
+            f"{of_1k['cost'] - of_1k['more']:.0f} of 1 KiB.")
+
+
 def main(path=None):
     recorded = bench_check.read(bench_check.RECORDED)
     if not path:
-        print("\n".join(tables(recorded)))
+        print("\n".join([*tables(recorded), totals(recorded["figures"])]))
         return 0
     page = Path(path).read_text(encoding="utf-8")
     wrong = [table for table in tables(recorded) if table not in page]
-    wrong += [recorded[name] for name in ("kernel", "compiler") if recorded[name] not in
-              " ".join(page.split())]
+    wrong += [text for text in (totals(recorded["figures"]), recorded["kernel"],
+                                recorded["compiler"]) if text not in " ".join(page.split())]
     for text in wrong:
         print(f"the page has not what is recorded:\n{text}")
     return int(bool(wrong))
