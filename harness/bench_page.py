@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The tables of what notifications cost, for the documentation page.
+"""The tables and totals of what notifications cost, for the documentation page.
 
   harness/bench_page.py           print them, from harness/bench.json
   harness/bench_page.py PAGE      are they what the page has?"""
@@ -71,7 +71,7 @@ def main(path=None):
     wrong += [text for text in (totals(recorded["figures"]), recorded["kernel"],
                                 recorded["compiler"]) if text not in " ".join(page.split())]
     for text in wrong:
-        print(f"the page has not what is recorded:\n{text}")
+        print(f"{path} has to say, as harness/bench.json does:\n{text}")
     return int(bool(wrong))
 
 
