@@ -193,7 +193,19 @@ static void set_up_stats(struct kunit *test, u32 size)
 	};
 
 	KUNIT_ASSERT_EQ(test, zcrx_notif_check_desc(&desc), 0);
-	KUNIT_ASSERT_EQ(test, zcrx_notif_setup(&t->notif, &desc, t->region), 0);
+	KUNIT_ASSERT_EQ(test, setup_in(&t->notif, &desc, t->region), 0);
+}
+
+static void stats_past_the_region_are_refused(struct kunit *test)
+{
+	struct stats_test *t = test->priv;
+	struct zcrx_notification_desc desc = {
+		.flags = STATS,
+		.stats_offset = PAGE_SIZE - sizeof(u64),
+	};
+
+	KUNIT_EXPECT_EQ(test, setup_in(&t->notif, &desc, t->region), -ERANGE);
+	KUNIT_EXPECT_NULL(test, t->notif.stats);
 }
 
 struct room_row {
@@ -320,14 +332,14 @@ static void without_descriptor_nothing_is_kept(struct kunit *test)
 	struct stats_test *t = test->priv;
 	u32 i;
 
-	KUNIT_ASSERT_EQ(test, zcrx_notif_setup(&t->notif, &desc, t->region), 0);
+	KUNIT_ASSERT_EQ(test, setup_in(&t->notif, &desc, t->region), 0);
 	zcrx_notif_copied(&t->notif, 4096);
 	zcrx_notif_no_buffers(&t->notif);
 
 	KUNIT_EXPECT_NULL(test, t->notif.stats);
 	KUNIT_EXPECT_NULL(test, t->notif.req);
-	KUNIT_EXPECT_EQ(test, armed(&t->notif), 0);
-	KUNIT_EXPECT_EQ(test, pending(&t->notif), 0);
+	KUNIT_EXPECT_EQ(test, t->notif.armed, 0);
+	KUNIT_EXPECT_EQ(test, t->notif.pending, 0);
 	for (i = 0; i < REGION_WORDS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, t->region[i], U64_MAX, "word %u", i);
 }
@@ -338,12 +350,12 @@ static void types_without_stats_count_nothing(struct kunit *test)
 	struct stats_test *t = test->priv;
 	u32 i;
 
-	KUNIT_ASSERT_EQ(test, zcrx_notif_setup(&t->notif, &desc, t->region), 0);
-	KUNIT_EXPECT_EQ(test, armed(&t->notif), ALL_TYPES);
+	KUNIT_ASSERT_EQ(test, setup_in(&t->notif, &desc, t->region), 0);
+	KUNIT_EXPECT_EQ(test, t->notif.armed, ALL_TYPES);
 	zcrx_notif_copied(&t->notif, 4096);
 	zcrx_notif_no_buffers(&t->notif);
 
-	KUNIT_EXPECT_EQ(test, pending(&t->notif), ALL_TYPES);
+	KUNIT_EXPECT_EQ(test, t->notif.pending, ALL_TYPES);
 	for (i = 0; i < REGION_WORDS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, t->region[i], U64_MAX, "word %u", i);
 }
@@ -354,11 +366,11 @@ static void events_raise_their_type(struct kunit *test)
 	struct zcrx_notification_desc desc = { .type_mask = ALL_TYPES };
 	struct stats_test *t = test->priv;
 
-	KUNIT_ASSERT_EQ(test, zcrx_notif_setup(&t->notif, &desc, t->region), 0);
+	KUNIT_ASSERT_EQ(test, setup_in(&t->notif, &desc, t->region), 0);
 	zcrx_notif_copied(&t->notif, 1);
-	KUNIT_EXPECT_EQ(test, pending(&t->notif), ZCRX_NOTIF_COPY);
+	KUNIT_EXPECT_EQ(test, t->notif.pending, ZCRX_NOTIF_COPY);
 	zcrx_notif_no_buffers(&t->notif);
-	KUNIT_EXPECT_EQ(test, pending(&t->notif), ALL_TYPES);
+	KUNIT_EXPECT_EQ(test, t->notif.pending, ALL_TYPES);
 }
 
 static struct kunit_case zcrx_notif_desc_cases[] = {
@@ -374,6 +386,7 @@ static struct kunit_suite zcrx_notif_desc_suite = {
 };
 
 static struct kunit_case zcrx_notif_stats_cases[] = {
+	KUNIT_CASE(stats_past_the_region_are_refused),
 	KUNIT_CASE_PARAM(setup_zeroes_the_room_alone, room_gen_params),
 	KUNIT_CASE_PARAM(counters_in_the_room_are_kept, room_gen_params),
 	KUNIT_CASE_PARAM(counters_have_64_bits, count_gen_params),

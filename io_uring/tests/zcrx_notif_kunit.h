@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The parts of the state, one by one. */
+/* Set up the notifications of a test in memory that stands for the region. */
 #ifndef IOU_ZCRX_NOTIF_KUNIT_H
 #define IOU_ZCRX_NOTIF_KUNIT_H
 
+#include "../memmap.h"
 #include "../zcrx_notif.h"
 
-static inline u32 armed(const struct zcrx_notif *n)
+/* The statistics may begin with the first byte: there is no refill queue. */
+static inline int setup_in(struct zcrx_notif *n,
+			   const struct zcrx_notification_desc *desc, void *mem)
 {
-	return atomic_read(&n->state) & 0xff;
-}
+	struct io_mapped_region region = { .ptr = mem, .nr_pages = 1 };
 
-static inline u32 pending(const struct zcrx_notif *n)
-{
-	return atomic_read(&n->state) >> 8 & 0xff;
-}
-
-static inline u32 fired(const struct zcrx_notif *n)
-{
-	return atomic_read(&n->state) >> 16 & 0xff;
-}
-
-static inline bool in_flight(const struct zcrx_notif *n)
-{
-	return atomic_read(&n->state) & ZCRX_NOTIF_IN_FLIGHT;
+	return zcrx_notif_setup(n, desc, &region, 0);
 }
 
 #endif
