@@ -59,6 +59,7 @@
 #include <linux/string.h>
 
 #include "io_uring.h"
+#include "memmap.h"
 #include "tw.h"
 #include "zcrx_notif.h"
 

@@ -3,8 +3,8 @@
 #ifndef IOU_ZCRX_NOTIF_KUNIT_H
 #define IOU_ZCRX_NOTIF_KUNIT_H
 
-#include "../memmap.h"
 #include "../zcrx_notif.h"
+#include "../memmap.h"
 
 /* The statistics may begin with the first byte: there is no refill queue. */
 static inline int setup_in(struct zcrx_notif *n,

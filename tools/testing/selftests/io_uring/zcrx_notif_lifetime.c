@@ -16,13 +16,12 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "leaks.h"
-#include "zcrx_notif_common.h"
+#include "zcrx_notif_remote.h"
 
 #define CQ_ENTRIES	8
 /* How long it may take until a closed ring is freed, in ms. */
@@ -530,136 +529,32 @@ TEST_F(process, leaves_nothing)
 	}
 }
 
-/* A creator in another process, known to this one by its exported file. */
 FIXTURE(remote)
 {
-	pid_t pid;
-	int sock;
-	int ring_fd;		/* number of the ring's file in that process */
-	struct zn_ifq c;	/* stands in for it, to import from */
+	struct zn_remote r;
 	struct zn_ifq i;
 	struct zn_events ev;
 };
 
-static int send_file(int sock, int fd, int number)
-{
-	union {
-		struct cmsghdr hdr;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} c = {};
-	struct iovec iov = { .iov_base = &number, .iov_len = sizeof(number) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &c,
-		.msg_controllen = sizeof(c),
-	};
-
-	c.hdr.cmsg_level = SOL_SOCKET;
-	c.hdr.cmsg_type = SCM_RIGHTS;
-	c.hdr.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&c.hdr), &fd, sizeof(fd));
-	return sendmsg(sock, &msg, 0) < 0 ? -errno : 0;
-}
-
-static int recv_file(int sock, int *number)
-{
-	union {
-		struct cmsghdr hdr;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} c = {};
-	struct iovec iov = { .iov_base = number, .iov_len = sizeof(*number) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &c,
-		.msg_controllen = sizeof(c),
-	};
-	int fd;
-
-	if (recvmsg(sock, &msg, 0) != sizeof(*number) ||
-	    c.hdr.cmsg_type != SCM_RIGHTS)
-		return -EIO;
-	memcpy(&fd, CMSG_DATA(&c.hdr), sizeof(fd));
-	return fd;
-}
-
-/* Create an ifq, pass it on, and end when told to. */
-static void remote_creator(int sock)
-{
-	static struct zn_ifq c;
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
-	const struct zn_opts o = { .desc = &desc, .stats = true };
-	char byte;
-
-	if (zn_open(&c, &o) ||
-	    send_file(sock, zn_export(&c), c.ring.ring_fd))
-		_exit(1);
-	if (read(sock, &byte, 1) != 1)
-		_exit(1);
-	_exit(0);
-}
-
 FIXTURE_SETUP(remote)
 {
-	const struct zn_opts o = {};
-	int sv[2], fd;
-
 	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
 		TH_LOG("a ring of an earlier test is not freed");
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv));
-	self->pid = fork();
-	ASSERT_LE(0, self->pid);
-	if (!self->pid) {
-		close(sv[0]);
-		remote_creator(sv[1]);
-	}
-	close(sv[1]);
-	self->sock = sv[0];
-	fd = recv_file(self->sock, &self->ring_fd);
-	ASSERT_LE(0, fd);
-
-	/* The area of the other process is out of reach, but as large. */
-	self->c.area_size = 16 * sysconf(_SC_PAGESIZE);
-	self->c.area = calloc(1, self->c.area_size);
-	self->c.user_data = ZN_USER_DATA;
-	ASSERT_NE(NULL, self->c.area);
-	ASSERT_EQ(0, zn_import(&self->i, &self->c, fd, &o));
-	close(fd);
-	ASSERT_EQ(0, zn_connect(&self->i));
+	ASSERT_EQ(0, zn_remote_start(&self->r, &self->i, 0, false));
 }
 
 FIXTURE_TEARDOWN(remote)
 {
-	if (self->pid > 0) {
-		kill(self->pid, SIGKILL);
-		waitpid(self->pid, NULL, 0);
-	}
 	EXPECT_EQ(0, self->ev.notifs);
 	EXPECT_EQ(0, self->ev.others);
-	zn_close(&self->i);
-	free(self->c.area);
-	close(self->sock);
+	zn_remote_close(&self->r, &self->i);
 	expect_rings_freed(_metadata);
-}
-
-static int end_remote(pid_t *pid, int sock)
-{
-	int status;
-
-	if (write(sock, "", 1) != 1 || waitpid(*pid, &status, 0) != *pid)
-		return -errno;
-	*pid = 0;
-	return status;
 }
 
 TEST_F(remote, creator_exits_with_one_on_its_way)
 {
 	ASSERT_EQ(0, zn_make_copy(&self->i, &self->ev));
-	ASSERT_EQ(0, end_remote(&self->pid, self->sock));
+	ASSERT_EQ(0, zn_remote_exit(&self->r));
 	expect_rings_freed(_metadata);
 
 	/* Its memory is gone, too; the kernel's reference to it is not. */
@@ -672,9 +567,9 @@ TEST_F(remote, creator_exits_with_one_on_its_way)
 
 TEST_F(remote, creator_is_killed)
 {
-	ASSERT_EQ(0, kill(self->pid, SIGKILL));
-	ASSERT_EQ(self->pid, waitpid(self->pid, NULL, 0));
-	self->pid = 0;
+	ASSERT_EQ(0, kill(self->r.pid, SIGKILL));
+	ASSERT_EQ(self->r.pid, waitpid(self->r.pid, NULL, 0));
+	self->r.pid = 0;
 	expect_rings_freed(_metadata);
 	for (unsigned int i = 0; i < 8; i++)
 		EXPECT_EQ(0, zn_make_copy(&self->i, &self->ev));
@@ -684,16 +579,12 @@ TEST_F(remote, creator_is_killed)
 /* The ring outlives its task, in another process that has its file. */
 TEST_F(remote, ring_without_its_task)
 {
-	int pidfd, ring_fd;
+	int ring_fd = zn_remote_ring(&self->r);
 
-	pidfd = syscall(__NR_pidfd_open, self->pid, 0);
-	ASSERT_LE(0, pidfd);
-	ring_fd = syscall(__NR_pidfd_getfd, pidfd, self->ring_fd, 0);
-	close(pidfd);
 	if (ring_fd < 0)
-		SKIP(return, "pidfd_getfd: %s", strerror(errno));
+		SKIP(return, "pidfd_getfd: %s", strerror(-ring_fd));
 
-	ASSERT_EQ(0, end_remote(&self->pid, self->sock));
+	ASSERT_EQ(0, zn_remote_exit(&self->r));
 	for (unsigned int i = 0; i < 8; i++)
 		EXPECT_EQ(0, zn_make_copy(&self->i, &self->ev));
 	/* There is nobody to run the task work: it never fires. */
