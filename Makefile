@@ -6,7 +6,7 @@
 # Whom to copy on the mails; make sets it to a compiler by itself.
 copies = $(if $(findstring command line,$(origin CC)),$(foreach c,$(CC),--cc $(c)))
 mail_options = $(if $(V),-v $(V)) $(copies)
-names = $(or $(SERIES),$(shell grep -v '^\#' series/order))
+names = $(or $(SERIES),$(shell sed 's/[\#[:space:]].*//' series/order))
 
 # The unpatched kernel is the branch that all is built on.
 of_base = $(if $(BASE),BRANCH=base)

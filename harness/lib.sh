@@ -46,6 +46,9 @@ step() {
 	say "  $what: $((SECONDS - start)) s"
 }
 
+# the names in series/order, one a line
+series_names() { sed 's/[#[:space:]].*//; /^$/d' "$top/series/order"; }
+
 as_root() {
 	if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
 }

@@ -5,6 +5,7 @@ import re
 
 import commits
 import mailpatch
+import repository
 from repository import OVERLAY, Refused, git, say
 
 REGULAR = ("100644", "100755")
@@ -134,17 +135,20 @@ class Branches:
         return re.sub(r"^index .*\n", "", text, flags=re.MULTILINE)
 
     def straighten(self, name):
-        """give a series the line numbers that it has straight on the base: its
-        patches are posted like that, and do not change with those below"""
-        patches = [patch for _, patch in self.series[name]]
+        """give a series the line numbers that it has on what it is posted on:
+        its patches do not change with others that are below it in the stack"""
+        patches = self.patches([*repository.below(name), name])
         try:
             ids = commits.make(self.tree, self.base, patches, self.overlay)
         except Refused as refusal:
-            say(f"  {name} needs what is below it, and cannot be exported "
-                f"like that:\n{refusal}")
+            say(f"  {name} needs more than it is posted on, and cannot be "
+                f"exported like that:\n{refusal}")
             return
-        for commit, patch in zip(ids, patches):
+        count = len(self.series[name])
+        for commit, patch in zip(ids[-count:], patches[-count:]):
             patch.diff = self.diff(commit, patch.changes)
 
-    def patches(self):
-        return [patch for held in self.series.values() for _, patch in held]
+    def patches(self, names=()):
+        """the patches of these series, or of all"""
+        return [patch for name in names or self.series
+                for _, patch in self.series.get(name, [])]

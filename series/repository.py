@@ -63,11 +63,28 @@ def encode(text):
     return text.encode("utf-8", "surrogateescape")
 
 
-def series_names():
-    """all series, in the order in which they are stacked"""
+def read_order():
+    """{series: what it is posted on, lowest first}, in stacking order"""
     order = TOP / "series/order"
     lines = order.read_text().splitlines() if order.exists() else []
-    names = [name for line in lines if (name := line.split("#")[0].strip())]
+    below = {}
+    for name, *on in filter(None, (line.split("#")[0].split()
+                                   for line in lines)):
+        if len(on) > 1 or not below.keys() >= set(on):
+            raise Refused(f"series/order lists {name} on {' '.join(on)}: that "
+                          "must be one series, which is listed above it")
+        below[name] = [*below[on[0]], *on] if on else []
+    return below
+
+
+def below(name):
+    """the series that this one is posted on, lowest first"""
+    return read_order().get(name, [])
+
+
+def series_names():
+    """all series, in the order in which they are stacked"""
+    names = list(read_order())
     held = {path.parent.name for path in TOP.glob("series/*/[0-9]*.patch")}
     for name in sorted(held - set(names)):
         raise Refused(f"series/{name} is not listed in series/order: add it "
@@ -89,6 +106,12 @@ def pick(names):
             raise Refused(f"there is no series {name}; series/order lists "
                           f"{', '.join(known)}")
     return [name for name in known if not names or name in names]
+
+
+def stack(names):
+    """those picked and what they are posted on, in stacking order"""
+    picked = pick(names)
+    return pick(sum(map(below, picked), picked))
 
 
 def read_series(name):

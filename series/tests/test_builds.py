@@ -59,6 +59,16 @@ class Builds(World):
             [["drivers/net/", "net/"]] * 2 +
             [["drivers/net/", "io_uring/", "net/"]])
 
+    def test_series_that_is_posted_on_another(self):
+        """its commits are built with the other's; only its own are"""
+        self.write("series/order", "one\ntwo one\n")
+        self.write(CORE, mail("net: change the core", [],
+                              hunks("net/core.c", TWO, edited(TWO, 11, "on top"))))
+        self.reassemble()
+        self.assertIn("two, on one\n== 1/2 net: add a driver\n",
+                      self.builds("two")[0])
+        self.assertEqual(self.made("two"), [["drivers/net/", "net/"]] * 2)
+
     def test_commit_that_changes_programs_and_texts_only_is_skipped(self):
         self.edit(SECOND, "Adds: include/uapi/linux/new.h\n", "")
         self.edit(FIRST, "Adds: io", "Adds: include/uapi/linux/new.h\nAdds: io")

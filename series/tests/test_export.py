@@ -50,10 +50,15 @@ class Export(World):
             self.assertEqual(mail.get_content_type(), "text/plain")
 
     def test_sign_off_joins_the_trailers(self):
-        self.edit(THIRD, "Why.\n", "Why.\n\nReviewed-by: R <r@example.org>\n")
-        self.assertIn("Why.\n\nReviewed-by: R <r@example.org>\nSigned-off-by: "
-                      "Tess Tester <tess@example.org>\n---\n",
-                      self.export()[3].get_content())
+        trailers = ('Fixes: 123456789abc ("net: add (a) core")\n'
+                    "Suggested-by: Jørn R <r@example.org>\n"
+                    "Link: https://example.org/all/1@example.org/\n")
+        self.edit(THIRD, "Why.\n", f"Why.\n\n{trailers}")
+        mails = self.export()
+        self.assertIn(f"Why.\n\n{trailers}Signed-off-by: Tess Tester "
+                      "<tess@example.org>\n---\n", mails[3].get_content())
+        self.succeeds("series/refresh")
+        self.assertEqual(self.repository_changes(), f"M {THIRD}")
 
     def test_cover_letter(self):
         cover = self.export()[0]

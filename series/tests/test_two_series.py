@@ -163,7 +163,7 @@ class Two(World):
         self.amend()
         done = self.run_program("series/refresh")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stderr, "two needs what is below it(.|\n)*"
+        self.assertRegex(done.stderr, "two needs more than it is posted on(.|\n)*"
                          "series/two/0002-.* does not apply to Linux 7.1.13")
         refs = self.refs()
         self.assemble()
