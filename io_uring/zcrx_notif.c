@@ -36,8 +36,7 @@
  * An application that arms a type and then compares the counter with what it
  * saw before must not miss an event: either the event finds the type armed, or
  * the counter has moved when the arming returns. That's store buffering, so
- * there is a full barrier on both sides: behind counting, and in the end of
- * zcrx_notif_arm().
+ * there is a full barrier behind counting, and at the end of zcrx_notif_arm().
  *
  * Lifetime
  * --------
@@ -53,7 +52,6 @@
  */
 #include <linux/build_bug.h>
 #include <linux/cleanup.h>
-#include <linux/io_uring.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -67,13 +65,11 @@
 static_assert(sizeof(struct zcrx_notification_desc) == 96);
 static_assert(offsetof(struct zcrx_notification_desc, stats_offset) == 16);
 static_assert(offsetof(struct zcrx_notification_desc, stats_size) == 24);
-static_assert(offsetof(struct zcrx_notification_desc, __resv2) == 32);
 static_assert(sizeof(struct io_uring_zcrx_ifq_reg) == 96);
 static_assert(offsetof(struct io_uring_zcrx_ifq_reg, notif_desc) == 72);
 static_assert(sizeof(struct zcrx_ctrl_arm_notif) == 48);
 static_assert(sizeof(struct io_uring_zcrx_notif_stats) == 24);
 static_assert(__alignof__(struct io_uring_zcrx_notif_stats) == 8);
-static_assert(offsetof(struct io_uring_zcrx_notif_stats, no_buffers_count) == 16);
 
 struct zcrx_notif_cmd {
 	struct file		*file;
@@ -94,10 +90,9 @@ int zcrx_notif_check_desc(const struct zcrx_notification_desc *desc)
 		return -EINVAL;
 	if (!(desc->flags & ZCRX_NOTIF_DESC_FLAG_STATS))
 		return desc->stats_offset || desc->stats_size ? -EINVAL : 0;
-	if (!IS_ALIGNED(desc->stats_offset, ZCRX_NOTIF_STATS_ALIGN))
-		return -EINVAL;
-	if (desc->stats_size && (desc->stats_size < ZCRX_NOTIF_STATS_MIN_SIZE ||
-				 !IS_ALIGNED(desc->stats_size, sizeof(u64))))
+	if (!IS_ALIGNED(desc->stats_offset, ZCRX_NOTIF_STATS_ALIGN) ||
+	    !IS_ALIGNED(desc->stats_size, sizeof(u64)) ||
+	    zcrx_notif_stats_size(desc) < ZCRX_NOTIF_STATS_MIN_SIZE)
 		return -EINVAL;
 	return 0;
 }
