@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "zcrx_notif_remote.h"
@@ -72,13 +74,14 @@ static int wait_readable(int fd)
 	return poll(&p, 1, ZN_TIMEOUT) == 1 ? 0 : -ETIME;
 }
 
+static struct io_uring polled, other;
+
 /*
  * Poll the file of a ring by another one: exec cancels any request, exit only
  * those of the files of rings.
  */
 static int keep_busy(void)
 {
-	static struct io_uring polled, other;
 	int ret = io_uring_queue_init(1, &polled, 0);
 
 	ret = ret ?: io_uring_queue_init(1, &other, 0);
@@ -89,7 +92,23 @@ static int keep_busy(void)
 	return io_uring_submit(&other) == 1 ? 0 : -EIO;
 }
 
-static void be_creator(int sock, unsigned int flags, bool busy)
+/*
+ * Send more than the other end has room for. What waits in the socket refers to
+ * the memory, and so to the request: it ends when the connection does.
+ */
+static int keep_waiting(int fd)
+{
+	size_t len = 8UL << 20;
+	void *p = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	io_uring_prep_send_zc(io_uring_get_sqe(&other), fd, p, len,
+			      MSG_DONTWAIT, 0);
+	return io_uring_submit(&other) == 1 ? 0 : -EIO;
+}
+
+static void be_creator(const struct zn_remote *r, int sock, unsigned int flags)
 {
 	static struct zn_ifq c;
 	const struct zcrx_notification_desc desc = {
@@ -103,11 +122,15 @@ static void be_creator(int sock, unsigned int flags, bool busy)
 	};
 	char byte, number[16];
 
-	if (zn_open(&c, &o) || (busy && keep_busy()) ||
+	/* only the test can end the connection */
+	close(r->c.server_fd);
+	if (zn_open(&c, &o) || (r->busy && keep_busy()) ||
 	    send_file(sock, zn_export(&c), c.ring.ring_fd) ||
 	    read(sock, &byte, 1) != 1)
 		_exit(1);
 	if (byte == EXEC) {
+		if (r->busy && keep_waiting(r->c.client_fd))
+			_exit(1);
 		snprintf(number, sizeof(number), "%d", sock);
 		fcntl(sock, F_SETFD, 0);
 		execl("/proc/self/exe", "remote", WAIT_ARG, number, NULL);
@@ -134,18 +157,25 @@ int zn_remote_start(struct zn_remote *r, struct zn_ifq *i, unsigned int flags,
 		    bool busy)
 {
 	const struct zn_opts o = {};
-	int sv[2], fd, ret;
+	int sv[2], fd, ret, room = 4096;
 
 	memset(r, 0, sizeof(*r));
+	r->busy = busy;
+	ret = zn_connect(&r->c);
+	if (ret)
+		return ret;
+	setsockopt(r->c.server_fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv))
 		return -errno;
 	r->sock = sv[0];
 	r->pid = fork();
 	if (!r->pid) {
 		close(sv[0]);
-		be_creator(sv[1], flags, busy);
+		be_creator(r, sv[1], flags);
 	}
 	close(sv[1]);
+	close(r->c.client_fd);
+	r->c.client_fd = -1;
 	if (r->pid < 0)
 		return -EAGAIN;
 	fd = recv_file(r->sock, &r->ring_fd);
@@ -199,15 +229,36 @@ int zn_remote_exit(struct zn_remote *r)
 	return status;
 }
 
+/* The time that the creator was on a CPU, in ms. */
+static long cpu_ms(const struct zn_remote *r)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(r->pid, &clock) || clock_gettime(clock, &ts))
+		return 0;
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 int zn_remote_exec(struct zn_remote *r)
 {
 	int ret = command(r, EXEC);
+	long spent = 0;
 	char byte;
 
+	if (r->busy) {
+		usleep(100000);
+		spent = cpu_ms(r);
+		usleep(200000);
+		spent = cpu_ms(r) - spent;
+	}
+	zn_disconnect(&r->c);
 	ret = ret ?: wait_readable(r->sock);
 	if (ret)
 		return ret;
-	return read(r->sock, &byte, 1) == 1 ? 0 : -EIO;
+	if (read(r->sock, &byte, 1) != 1)
+		return -EIO;
+	return spent > 50 ? -EBUSY : 0;
 }
 
 void zn_remote_close(struct zn_remote *r, struct zn_ifq *i)
@@ -217,6 +268,7 @@ void zn_remote_close(struct zn_remote *r, struct zn_ifq *i)
 		waitpid(r->pid, NULL, 0);
 	}
 	zn_close(i);
+	zn_disconnect(&r->c);
 	free(r->c.area);
 	close(r->sock);
 }
