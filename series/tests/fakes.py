@@ -15,6 +15,8 @@ MAINTAINER = """#!/bin/sh
 echo '"A. Maintainer" <maintainer@example.org> (maintainer:THIS)'
 echo 'Dørte Reviewer <reviewer@example.org> (reviewer:THIS)'
 echo 'list@example.org (open list:THIS)'
+for patch; do :; done
+! grep -q b/drivers/ "$patch" || echo 'drivers@example.org (open list:DRIVERS)'
 """
 
 

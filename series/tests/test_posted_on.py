@@ -4,7 +4,8 @@ without it"""
 
 import unittest
 
-from fakes import CORE, THIRD, TWO, edited, hunks, mail
+from fakes import (CORE, THIRD, TWO, edited, hunks, mail,
+                   second_series_files)
 from world import World
 
 
@@ -78,6 +79,12 @@ class PostedOn(World):
         self.assertNotIn("with the series", covers["one"])
         self.assertNotIn("prerequisite", covers["one"])
         self.assertNotIn("io_uring/zcrx.c", covers["two"])
+
+    def test_its_recipients_are_not_those_of_the_other(self):
+        self.write("series/order", "two\none two\n")
+        self.write(CORE, second_series_files()[CORE])
+        self.assertIn("drivers@example.org", self.export("two")[1].read_text())
+        self.assertNotIn("drivers@example.org", self.export("one")[1].read_text())
 
     def test_an_edit_of_the_lower_one_changes_no_patch_of_it(self):
         self.tree_of_both()
