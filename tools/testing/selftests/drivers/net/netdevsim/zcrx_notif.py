@@ -311,6 +311,60 @@ def notification_wakes_a_sleeping_receiver(netnl, setup) -> None:
     rx.exit()
 
 
+def large_buffers_given_back_in_pieces(netnl) -> None:
+    """
+    With packets of MTU size a large buffer comes back in many pieces. When all
+    came back at once, no attempt to get a buffer fails any more, and there is
+    no notification, although most entries of the refill queue free nothing.
+    """
+    size = 8 * MB
+    pair = Pair(netnl)
+    cmd(f"ethtool -K {pair.peer_ifname} tso off gso off", ns=pair.netns)
+    zl.need_huge_pages(size)
+    rx = Receiver(pair, "--area", size, "--kind", "huge", "--buf-len", 2 * MB,
+                  "--rq-entries", 32768, "--hold")
+    flow = Flow(pair, rx)
+
+    _exhaust(rx, flow, 2 * size)
+    _wait_failures(rx, 2)
+    rx.do("give")
+    failures = rx.stats()["no_buffers_count"]
+    rx.do(f"arm {NO_BUFFERS}")
+    rx.do("refill")
+    flow.join()
+    flow.wait_arrived()
+    ksft_eq(rx.stats()["no_buffers_count"], failures)
+    ksft_eq(rx.stats()["notifs"], 1)
+    rx.exit()
+
+
+@ksft_variants([
+    KsftNamedVariant("512k", 512 * KB),
+    KsftNamedVariant("1m", MB),
+])
+def copies_get_what_was_given_back(netnl, size) -> None:
+    """
+    Buffers that were used up by zero-copy and given back are there for a flow
+    that arrives on another queue.
+    """
+    pair = Pair(netnl)
+    rx = Receiver(pair, "--area", size, "--listeners", 2, "--hold",
+                  "--rq-entries", 8192)
+    flow = Flow(pair, rx, listener=0)
+    _exhaust(rx, flow, 2 * size)
+    rx.do("refill")
+    flow.join()
+    flow.wait_arrived()
+    rx.do("flush")
+    ksft_eq(rx.stats()["held"], 0)
+
+    copied = Flow(pair, rx, listener=1, queue=pair.OTHER)
+    copied.send(64 * KB)
+    rx.wait_bytes(copied, 64 * KB)
+    ksft_eq(rx.events.count("end"), 0, "a receive ended")
+    rx.exit()
+
+
 def unasked_types_are_counted_only(netnl) -> None:
     """
     What the descriptor does not ask for is counted, but brings no notification
@@ -358,6 +412,8 @@ def main() -> None:
               copies_end_without_buffers,
               copies_to_a_dmabuf_fail_silently,
               notification_wakes_a_sleeping_receiver,
+              large_buffers_given_back_in_pieces,
+              copies_get_what_was_given_back,
               unasked_types_are_counted_only,
               without_statistics_notifies_all_the_same],
              args=(NetdevFamily(), ))
