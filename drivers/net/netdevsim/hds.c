@@ -15,12 +15,9 @@
  *
  * What is not imitated: a ring of posted buffers. A buffer is taken when a
  * packet needs it, so that an empty pool drops at once, and drops one packet
- * for each failed allocation. There is no IOMMU either: a DMA address has to
- * be that of the memory (or of its bounce buffer), see nsim_bus_dma_init().
+ * for each failed allocation.
  */
 
-#include <linux/dma-direct.h>
-#include <linux/highmem.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/skbuff.h>
@@ -31,44 +28,6 @@
 #include <net/tcp.h>
 
 #include "netdevsim.h"
-
-#if NSIM_CAN_DMA
-/* Write @len bytes of @skb from @offset on to where @dma points. */
-static bool nsim_dma_write(struct device *dev, dma_addr_t dma,
-			   const struct sk_buff *skb, int offset, int len)
-{
-	phys_addr_t paddr = dma_to_phys(dev, dma);
-
-	while (len) {
-		int n = min_t(int, len, PAGE_SIZE - offset_in_page(paddr));
-		struct page *page;
-		void *to;
-
-		/* Other devices' memory may have no struct page. */
-		if (!pfn_valid(PHYS_PFN(paddr)))
-			return false;
-		page = pfn_to_page(PHYS_PFN(paddr));
-		to = kmap_local_page(page);
-		if (skb_copy_bits(skb, offset, to + offset_in_page(paddr), n))
-			n = 0;
-		flush_dcache_page(page);
-		kunmap_local(to);
-		if (!n)
-			return false;
-
-		paddr += n;
-		offset += n;
-		len -= n;
-	}
-	return true;
-}
-#else
-static bool nsim_dma_write(struct device *dev, dma_addr_t dma,
-			   const struct sk_buff *skb, int offset, int len)
-{
-	return false;
-}
-#endif
 
 /* The stack cannot read what it is given, the device has to have looked. */
 static bool nsim_hds_csum_good(const struct sk_buff *skb,
@@ -176,7 +135,7 @@ static bool nsim_hds_payload(struct nsim_rq *rq, struct sk_buff *nskb,
 				       truesize);
 
 		dma = page_pool_get_dma_addr_netmem(netmem) + buf_offset;
-		if (!nsim_dma_write(pool->p.dev, dma, skb, offset, len))
+		if (!nsim_dma_write(dma, skb, offset, len))
 			return false;
 		page_pool_dma_sync_netmem_for_cpu(pool, netmem, buf_offset,
 						  len);
