@@ -97,6 +97,40 @@ class Lines(WithPage):
                               if len(line.expandtabs()) > 80])
 
 
+    def test_spaces_alone_indent(self):
+        self.assertEqual([], re.findall(r"(?m)^ *\t.*", self.text))
+
+
+TORN = """
+#include <stdio.h>
+#include <linux/types.h>
+%s
+int main(void)
+{
+	/* two stores, the lower half first and then the upper half first */
+	static const __u64 seen[] = { 0xffffffffULL, 0, 1ULL << 32, (1ULL << 32) + 5,
+				      0x1ffffffffULL, 0x2ffffffffULL, 2ULL << 32 };
+	__u64 sum = 0;
+
+	for (unsigned int i = 0; i < sizeof(seen) / sizeof(*seen); i++)
+		printf("%%llx ", (unsigned long long)add_up(&sum, &seen[i]));
+	return 0;
+}
+"""
+
+
+class Reader(WithPage):
+    def test_a_counter_of_two_stores_is_never_off(self):
+        functions = self.text[self.text.index("  static __u32 lower_half("):]
+        functions = functions[:functions.index("\n\nWithout missing")]
+        source = self.tmp / "torn.c"
+        source.write_text(TORN % functions, encoding="ascii")
+        subprocess.run(["gcc", "-Wall", "-Werror", "-o", self.tmp / "torn", source], check=True)
+        run = subprocess.run([self.tmp / "torn"], check=True, stdout=subprocess.PIPE, text=True)
+        self.assertEqual("ffffffff 100000000 100000000 100000005 1ffffffff 1ffffffff 200000000",
+                         run.stdout.strip())
+
+
 class NetdevsimLines(Lines):
     name = "netdevsim"
 

@@ -13,6 +13,10 @@
  * must be free: a device's page pool can have them all.
  */
 #define RETRY_SECONDS	0.01
+#define MAX_RETRY_SECONDS	1
+
+/* When so many restarts in a row brought no data, say what is wrong. */
+#define MANY_IN_VAIN	5
 
 static int start_accept(struct conns *c)
 {
@@ -118,6 +122,7 @@ static int take_data(struct conns *c, struct conn *conn,
 	if (c->checksum)
 		stream_sum_add(&conn->sum, c->z->area + zcrx_offset(cqe),
 			       cqe->res);
+	conn->in_vain = 0;
 	conn->received += cqe->res;
 	c->received += cqe->res;
 	return refill_take(c->refill, cqe);
@@ -180,12 +185,18 @@ void conns_close(struct conns *c)
 static bool has_room(const struct conns *c, const struct conn *conn, double now)
 {
 	const struct refill *r = c->refill;
+	double pause = RETRY_SECONDS;
 
 	if (conn->stalled == -ENOSPC)
 		return true;
-	if (r->given != conn->given)
+	if (r->given != conn->given && !conn->in_vain)
 		return true;
-	return r->held < r->z->nr_bufs && now - conn->since >= RETRY_SECONDS;
+	/* Each time in vain doubles the pause */
+	for (unsigned int i = 1; i < conn->in_vain; i++)
+		pause *= pause < MAX_RETRY_SECONDS ? 2 : 1;
+	if (pause > MAX_RETRY_SECONDS)
+		pause = MAX_RETRY_SECONDS;
+	return r->held < r->z->nr_bufs && now - conn->since >= pause;
 }
 
 int conns_restart(struct conns *c, double now)
@@ -196,11 +207,16 @@ int conns_restart(struct conns *c, double now)
 	for (conn = c->list; conn; conn = conn->next) {
 		if (!conn->stalled || !has_room(c, conn, now))
 			continue;
-		/* Copies do not look at the refill queue, see zcrx_flush() */
+		/* Copies must find what the page pool has not taken */
 		if (conn->stalled == -ENOMEM && !c->z->nodev) {
 			ret = zcrx_flush(c->z);
 			if (ret)
 				return ret;
+		}
+		if (conn->stalled == -ENOMEM &&
+		    ++conn->in_vain == MANY_IN_VAIN && !c->explained) {
+			c->explained = true;
+			explain_starving(c->refill->held, c->z->nr_bufs);
 		}
 		ret = start_recv(c, conn);
 		if (ret)

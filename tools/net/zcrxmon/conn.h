@@ -19,6 +19,7 @@ struct conn {
 	int			stalled;
 	unsigned long long	given;
 	double			since;
+	unsigned int		in_vain;	/* restarts without data */
 };
 
 struct conns {
@@ -33,6 +34,7 @@ struct conns {
 	unsigned long long	received;
 	unsigned long long	sums;		/* of closed connections */
 	unsigned long long	restarts;
+	bool			explained;	/* that copies starve */
 	unsigned long long	no_memory;	/* requests ended by -ENOMEM */
 	unsigned long long	no_space;	/* and by -ENOSPC */
 };

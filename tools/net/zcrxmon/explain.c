@@ -54,7 +54,7 @@ static void explain_memlock(const struct options *o)
 		zcrxmon_err("the kernel could not lock %llu bytes for the area: out of memory. Try a smaller --area.",
 			    o->area_size);
 	else
-		zcrxmon_err("the kernel could not lock %llu bytes for the area; this process may lock %llu. Raise the limit (ulimit -l, LimitMEMLOCK= in a systemd unit), give it CAP_IPC_LOCK, or try a smaller --area.",
+		zcrxmon_err("the kernel could not lock %llu bytes for the area; this process may lock %llu. Raise the limit (ulimit -l, LimitMEMLOCK= in a systemd unit), give it CAP_IPC_LOCK, or try a smaller --area. Memory in a huge page is charged as the whole page, 2 MiB on x86 also for an area of 64 KiB.",
 			    o->area_size, (unsigned long long)lim.rlim_cur);
 }
 
@@ -69,6 +69,11 @@ void explain_register(int ret, const struct options *o)
 		return;
 	case ENOMEM:
 		explain_memlock(o);
+		return;
+	case EFAULT:
+		if (o->area_size <= 1 << 30)
+			break;
+		zcrxmon_err("an area can have up to 1 GiB. Try a smaller --area.");
 		return;
 	case EOPNOTSUPP:
 		if (!dev)
@@ -85,7 +90,7 @@ void explain_register(int ret, const struct options *o)
 				    dev);
 			return;
 		case EEXIST:
-			zcrxmon_err("queue %u of %s is taken by another zcrx or devmem user, or an XDP program is attached to the device. Take another --queue, or see: ip link show %s; ynl netdev queue-get",
+			zcrxmon_err("queue %u of %s is taken by another zcrx or devmem user, or an XDP program is attached to the device. It can also be what zcrxmon or another program left a moment ago: a forked child, an exported file or a socket with unread data keeps the queue after its program ended. Take another --queue, or see: ip link show %s; ynl netdev queue-get",
 				    queue, dev, dev);
 			return;
 		case EBUSY:
@@ -126,6 +131,12 @@ void explain_listen(int ret, const struct options *o)
 		zcrxmon_err("cannot listen on TCP port %u: %s", o->port,
 			    strerror(-ret));
 	}
+}
+
+void explain_starving(unsigned int held, unsigned int nr_bufs)
+{
+	zcrxmon_err("receiving fails for lack of buffers although %u of %u are free: data has to be copied, and the page pool of the queue keeps the free buffers for itself. Look why it is copied (ethtool -n, ethtool -g), or make the area larger than 1.25 MiB (--area). Trying again, up to once a second.",
+		    nr_bufs - held, nr_bufs);
 }
 
 void explain_recv(int ret)

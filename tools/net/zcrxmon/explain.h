@@ -17,5 +17,6 @@ void explain_ring(int ret);
 void explain_register(int ret, const struct options *o);
 void explain_listen(int ret, const struct options *o);
 void explain_recv(int ret);
+void explain_starving(unsigned int held, unsigned int nr_bufs);
 
 #endif /* ZCRXMON_EXPLAIN_H */

@@ -30,7 +30,7 @@ static const char help[] =
 "\n"
 "  Memory\n"
 "    -a, --area SIZE         memory for received data, with K, M or G; it is\n"
-"                            locked (default 64M)\n"
+"                            locked (default 64M, up to 1G)\n"
 "        --rq-entries N      entries of the refill queue, 1 to 32768, rounded up\n"
 "                            to a power of two (default: one a buffer)\n"
 "    -r, --refill MODE       how buffers go back to the kernel:\n"

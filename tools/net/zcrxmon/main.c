@@ -131,6 +131,7 @@ static int handle_cqes(struct monitor *m)
  */
 static int turn(struct monitor *m, double start, double seconds)
 {
+	struct io_uring_zcrx_notif_stats stats;
 	struct __kernel_timespec ts;
 	struct io_uring_cqe *cqe;
 	int ret;
@@ -145,6 +146,8 @@ static int turn(struct monitor *m, double start, double seconds)
 		return ret;
 	m->now = monotonic() - start;
 
+	/* Often enough that a counter cannot wrap in between */
+	zcrx_stats(&m->z, &stats);
 	ret = handle_cqes(m);
 	if (!ret)
 		ret = refill_turn(&m->refill, m->now);

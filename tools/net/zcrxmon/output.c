@@ -19,7 +19,7 @@ struct size_text size_text(double bytes)
 	return t;
 }
 
-static void take_sample(struct sample *s, const struct monitor *m)
+static void take_sample(struct sample *s, struct monitor *m)
 {
 	*s = (struct sample) {
 		.m		= m,
@@ -125,7 +125,7 @@ void output_notif(const struct monitor *m, __u32 types, bool by_counter,
 		       m->z.nr_bufs, given);
 }
 
-void output_interval(const struct monitor *m)
+void output_interval(struct monitor *m)
 {
 	static struct sample last;
 	struct sample s;
@@ -164,7 +164,7 @@ static bool write_report(const struct sample *s)
 	return ok;
 }
 
-bool output_summary(const struct monitor *m)
+bool output_summary(struct monitor *m)
 {
 	struct sample s;
 

@@ -25,10 +25,10 @@ void output_start(const struct monitor *m);
 void output_conn(const struct monitor *m, const struct conn *conn);
 void output_notif(const struct monitor *m, __u32 types, bool by_counter,
 		  unsigned int held, unsigned long long given);
-void output_interval(const struct monitor *m);
+void output_interval(struct monitor *m);
 
 /* Returns false when --report's file cannot be written. */
-bool output_summary(const struct monitor *m);
+bool output_summary(struct monitor *m);
 
 /* A number of bytes for people: "1.5 MiB" */
 struct size_text {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <net/if.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "explain.h"
@@ -9,6 +11,9 @@
 #define MAX_RQ_ENTRIES	32768U
 #define MAX_CQ_ENTRIES	65536U
 #define CACHE_LINE	64U
+
+/* How long to wait for a queue that its last user has just left, in tenths */
+#define RELEASE_TENTHS	30
 
 static size_t round_up(size_t value, size_t align)
 {
@@ -87,6 +92,23 @@ static void describe_notif(struct zcrx_notification_desc *desc,
 	};
 }
 
+/* The kernel releases a queue some time after the ring that had it is closed. */
+static int register_when_released(struct io_uring *ring,
+				  struct io_uring_zcrx_ifq_reg *reg)
+{
+	const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
+	int i, ret;
+
+	for (i = 0; i <= RELEASE_TENTHS; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		ret = io_uring_register_ifq(ring, reg);
+		if (ret != -EEXIST)
+			break;
+	}
+	return ret;
+}
+
 static int register_ifq(struct zcrx *z, const struct options *o,
 			const struct probe *p)
 {
@@ -131,7 +153,7 @@ static int register_ifq(struct zcrx *z, const struct options *o,
 		reg.notif_desc = uring_ptr_to_u64(&desc);
 	}
 
-	ret = io_uring_register_ifq(&z->ring, &reg);
+	ret = register_when_released(&z->ring, &reg);
 	if (ret)
 		return ret;
 
@@ -211,25 +233,34 @@ int zcrx_arm(struct zcrx *z, __u32 types)
 }
 
 /*
- * The kernel adds with 64-bit atomics, so a relaxed 64-bit load reads a whole
- * value. A kernel that fills less than we know leaves the rest zero.
+ * Some 32-bit kernels store the halves of a counter one after the other. So a
+ * 32-bit program adds up by how much the lower half grew. A kernel that fills
+ * less than we know leaves the rest zero.
  */
-static __u64 read_counter(const struct zcrx *z, size_t offset)
+static void read_counter(const struct zcrx *z, size_t offset, __u64 *sum)
 {
-	const char *stats = (const char *)z->stats;
+	const char *at = (const char *)z->stats + offset;
+	__u32 low;
 
 	if (offset + sizeof(__u64) > z->stats_size)
-		return 0;
-	return __atomic_load_n((const __u64 *)(stats + offset),
-			       __ATOMIC_RELAXED);
+		return;
+	if (sizeof(long) == sizeof(__u64)) {
+		*sum = __atomic_load_n((const __u64 *)at, __ATOMIC_RELAXED);
+		return;
+	}
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		at += sizeof(low);
+	low = __atomic_load_n((const __u32 *)at, __ATOMIC_RELAXED);
+	*sum += (__u32)(low - (__u32)*sum);
 }
 
-void zcrx_stats(const struct zcrx *z, struct io_uring_zcrx_notif_stats *stats)
+void zcrx_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats)
 {
-	stats->copy_count = read_counter(z, offsetof(typeof(*stats),
-						     copy_count));
-	stats->copy_bytes = read_counter(z, offsetof(typeof(*stats),
-						     copy_bytes));
-	stats->no_buffers_count = read_counter(z, offsetof(typeof(*stats),
-							   no_buffers_count));
+	read_counter(z, offsetof(typeof(*stats), copy_count),
+		     &z->sums.copy_count);
+	read_counter(z, offsetof(typeof(*stats), copy_bytes),
+		     &z->sums.copy_bytes);
+	read_counter(z, offsetof(typeof(*stats), no_buffers_count),
+		     &z->sums.no_buffers_count);
+	*stats = z->sums;
 }

@@ -39,6 +39,7 @@ struct zcrx {
 	struct io_uring_zcrx_rq	rq;
 	const struct io_uring_zcrx_notif_stats *stats;
 	__u32			stats_size;
+	struct io_uring_zcrx_notif_stats sums;	/* as last read */
 };
 
 /* Both say on stderr what is wrong and return a negative error. */
@@ -52,17 +53,19 @@ void zcrx_close(struct zcrx *z);
 struct io_uring_sqe *zcrx_get_sqe(struct zcrx *z);
 
 /*
- * Have the kernel take the entries of the refill queue now. With a device, its
- * page pool does that when it wants buffers; copies take theirs from a list of
- * free ones and never look at the queue.
+ * Have the kernel take the entries of the refill queue now. It does so
+ * by itself only when it finds no free buffer.
  */
 int zcrx_flush(struct zcrx *z);
 
 /* Arm types of notifications again. Each of them must have been notified. */
 int zcrx_arm(struct zcrx *z, __u32 types);
 
-/* The statistics as they are now; zero without them. */
-void zcrx_stats(const struct zcrx *z, struct io_uring_zcrx_notif_stats *stats);
+/*
+ * The statistics as they are now; zero without them. To be called before 2^32
+ * have been added to one.
+ */
+void zcrx_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats);
 
 /* Where the data of a receive completion lies in the area */
 static inline size_t zcrx_offset(const struct io_uring_cqe *cqe)

@@ -278,4 +278,31 @@ TEST(type_not_asked_for_does_not_wake)
 	close(event_fd);
 }
 
+/* An eventfd for async completions hears of no CQE of task work. */
+TEST(async_eventfd_is_not_triggered)
+{
+	struct receiver r = { .sleeper = syscall(__NR_gettid) };
+	int event_fd = eventfd(0, EFD_NONBLOCK);
+	struct io_uring_cqe *cqe;
+	pthread_t thread;
+	struct zn_ifq q;
+	__u64 count;
+
+	ASSERT_LE(0, event_fd);
+	ASSERT_EQ(0, open_creator(&q, ZCRX_NOTIF_COPY, 0));
+	ASSERT_EQ(0, io_uring_register_eventfd_async(&q.ring, event_fd));
+	r.from = &q;
+	r.fd = zn_export(&q);
+	ASSERT_LE(0, r.fd);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, receive_when_asleep, &r));
+	EXPECT_EQ(0, io_uring_wait_cqe(&q.ring, &cqe));
+	EXPECT_EQ(ZCRX_NOTIF_COPY, cqe->res);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, r.ret);
+	EXPECT_EQ(-1, read(event_fd, &count, sizeof(count)));
+	zn_close(&q);
+	close(r.fd);
+	close(event_fd);
+}
+
 TEST_HARNESS_MAIN
