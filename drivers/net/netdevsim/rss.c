@@ -16,27 +16,40 @@
 #include "steer.h"
 
 /**
- * nsim_rss_update_default() - adapt the default table to the number of queues
- * @ns: device; nothing happens if it has no tables or user space has set the
- *	indirection table
- *
- * This writes the table in use. Each entry is good by itself, and this way
- * there is no memory to run out of after the number of queues has changed.
- *
- * Context: Process context with RTNL held.
+ * nsim_rss_fill_default() - spread the device's own table over the queues
+ * @steer: tables that are not published yet
+ * @queues: number of RX queues
  */
-void nsim_rss_update_default(struct netdevsim *ns)
+void nsim_rss_fill_default(struct nsim_steer *steer, u32 queues)
 {
-	struct nsim_steer *steer = rtnl_dereference(ns->steer);
-	u32 queues = ns->netdev->real_num_rx_queues;
 	unsigned int i;
 
-	if (!steer || netif_is_rxfh_configured(ns->netdev))
-		return;
-
 	for (i = 0; i < NSIM_RSS_INDIR_SIZE; i++)
-		WRITE_ONCE(steer->indir[0][i],
-			   ethtool_rxfh_indir_default(i, queues));
+		steer->indir[0][i] = ethtool_rxfh_indir_default(i, queues);
+}
+
+/**
+ * nsim_rss_set_queues() - begin to change the number of queues
+ * @ns: device
+ * @queues: number of RX queues that it is to have
+ *
+ * Context: Process context with RTNL held.
+ * Return: Tables to publish when it has them, or to kfree(); NULL if it has no
+ * tables or user space has set the indirection table; ERR_PTR(-ENOMEM).
+ */
+struct nsim_steer *nsim_rss_set_queues(struct netdevsim *ns, u32 queues)
+{
+	struct nsim_steer *steer;
+
+	if (!rcu_access_pointer(ns->steer) ||
+	    netif_is_rxfh_configured(ns->netdev))
+		return NULL;
+
+	steer = nsim_steer_copy(ns);
+	if (!steer)
+		return ERR_PTR(-ENOMEM);
+	nsim_rss_fill_default(steer, queues);
+	return steer;
 }
 
 u32 nsim_get_rx_ring_count(struct net_device *dev)

@@ -202,7 +202,7 @@ int nsim_steer_rxq(struct netdevsim *ns, struct sk_buff *skb)
 		rxq = rule->dest;
 	} else {
 		ctx = rule ? rule->dest : 0;
-		rxq = READ_ONCE(steer->indir[ctx][hash % NSIM_RSS_INDIR_SIZE]);
+		rxq = steer->indir[ctx][hash % NSIM_RSS_INDIR_SIZE];
 	}
 
 	/* A change of the number of channels may be under way */
@@ -228,8 +228,8 @@ int nsim_steer_init(struct netdevsim *ns)
 		return -ENOMEM;
 
 	netdev_rss_key_fill(steer->key, sizeof(steer->key));
+	nsim_rss_fill_default(steer, ns->netdev->real_num_rx_queues);
 	rcu_assign_pointer(ns->steer, steer);
-	nsim_rss_update_default(ns);
 
 	ns->netdev->hw_features |= NETIF_F_RXHASH;
 

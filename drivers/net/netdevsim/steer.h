@@ -40,8 +40,7 @@ struct nsim_rule {
  * @rules: by location, the lowest one that matches wins
  *
  * Packets are looked up under RCU, so the tables don't change once they are
- * published. To change them publish a changed copy, under RTNL. The only
- * exception is nsim_rss_update_default().
+ * published. To change them publish a changed copy, under RTNL.
  */
 struct nsim_steer {
 	struct rcu_head rcu;
@@ -53,5 +52,7 @@ struct nsim_steer {
 
 struct nsim_steer *nsim_steer_copy(struct netdevsim *ns);
 void nsim_steer_publish(struct netdevsim *ns, struct nsim_steer *steer);
+void nsim_rss_fill_default(struct nsim_steer *steer, u32 queues);
+struct nsim_steer *nsim_rss_set_queues(struct netdevsim *ns, u32 queues);
 
 #endif
