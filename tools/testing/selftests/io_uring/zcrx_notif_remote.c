@@ -242,15 +242,19 @@ static long cpu_ms(const struct zn_remote *r)
 
 int zn_remote_exec(struct zn_remote *r)
 {
+	__u64 end = zn_now_ms() + ZN_TIMEOUT;
 	int ret = command(r, EXEC);
 	long spent = 0;
 	char byte;
 
-	if (r->busy) {
-		usleep(100000);
+	usleep(100000);
+	while (r->busy) {
 		spent = cpu_ms(r);
 		usleep(200000);
 		spent = cpu_ms(r) - spent;
+		/* a slow machine takes its time to get there */
+		if (spent < 50 || zn_now_ms() >= end)
+			break;
 	}
 	zn_disconnect(&r->c);
 	ret = ret ?: wait_readable(r->sock);
@@ -258,7 +262,7 @@ int zn_remote_exec(struct zn_remote *r)
 		return ret;
 	if (read(r->sock, &byte, 1) != 1)
 		return -EIO;
-	return spent > 50 ? -EBUSY : 0;
+	return spent < 50 ? 0 : -EBUSY;
 }
 
 void zn_remote_close(struct zn_remote *r, struct zn_ifq *i)
