@@ -8,11 +8,13 @@ by byte.
 """
 
 import errno
+import os
+import subprocess
 
 import zcrx_lib as zl
 from zcrx_lib import COPY, KB, MB, NO_BUFFERS, Flow, Pair, Receiver
 
-from lib.py import KsftNamedVariant, NetdevFamily
+from lib.py import KsftNamedVariant, KsftSkipEx, NetdevFamily
 from lib.py import ip, ksft_eq, ksft_exit, ksft_in, ksft_not_in, ksft_run, \
     ksft_true, ksft_variants
 
@@ -242,6 +244,30 @@ def device_removal_without_buffers(netnl) -> None:
     pair.wait_no_zcrx()
 
 
+def module_removal(netnl) -> None:
+    """
+    The module is removed while the receiver holds all buffers. It does not wait
+    for the receiver, which lives on, without a device, and ends as others do.
+    """
+    if not os.path.exists("/sys/module/netdevsim/refcnt"):
+        raise KsftSkipEx("netdevsim is built in")
+    pair = Pair(netnl)
+    rx = Receiver(pair, "--area", 256 * KB, "--hold")
+    flow = Flow(pair, rx)
+    flow.start()
+    ksft_eq(rx.notification(), NO_BUFFERS)
+
+    # Waiting in the kernel it could not be killed, by this test either.
+    with subprocess.Popen(["rmmod", "netdevsim"]) as rmmod:
+        ksft_eq(rmmod.wait(zl.DEADLINE), 0)
+    pair.dev.removed = pair.peer.removed = True
+    rx.do(f"arm {NO_BUFFERS}")
+    rx.do("give")
+    rx.do("flush")
+    rx.exit()
+    pair.wait_no_zcrx()
+
+
 def main() -> None:
     """Ksft boiler plate main"""
     ksft_run([queue_reset,
@@ -252,7 +278,8 @@ def main() -> None:
               receiver_ends,
               receiver_ends_without_buffers,
               device_removal,
-              device_removal_without_buffers],
+              device_removal_without_buffers,
+              module_removal],
              args=(NetdevFamily(), ))
     ksft_exit()
 
