@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a receive is asked for besides the plain form: flags of the request,
+ * options of the socket, other kinds of files, a ring with restrictions, and a
+ * process that starts again at once. Each is right to the byte, or refused.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "zcrx_notif_common.h"
+
+static const struct zcrx_notification_desc both = {
+	.user_data = ZN_USER_DATA,
+	.type_mask = ZN_ALL_TYPES,
+};
+
+static const struct zn_opts opts = {
+	.area_pages = 64,
+	.desc = &both,
+	.stats = true,
+};
+
+/* The receive of zn_recv(), not submitted yet. */
+static struct io_uring_sqe *prep_receive(struct zn_ifq *q, int fd)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
+
+	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, fd, NULL, 0, 0);
+	sqe->ioprio |= IORING_RECV_MULTISHOT;
+	sqe->zcrx_ifq_idx = q->zcrx_id;
+	sqe->user_data = ZN_RECV;
+	return sqe;
+}
+
+FIXTURE(flags)
+{
+	struct zn_ifq q;
+	struct zn_events ev;
+};
+
+FIXTURE_VARIANT(flags)
+{
+	unsigned int flags;
+	bool behind;		/* a request that is linked or drained */
+	int res;		/* that it is refused with, or 0 */
+};
+
+#define FLAGS(name, _flags, _behind, _res)				\
+	FIXTURE_VARIANT_ADD(flags, name)				\
+	{								\
+		.flags = _flags, .behind = _behind, .res = _res,	\
+	}
+
+FLAGS(fixed_file, IOSQE_FIXED_FILE, false, 0);
+FLAGS(async, IOSQE_ASYNC, false, 0);
+FLAGS(linked_behind, 0, true, 0);
+FLAGS(drained, IOSQE_IO_DRAIN, false, 0);
+FLAGS(silent_success, IOSQE_CQE_SKIP_SUCCESS, false, 0);
+FLAGS(buffer_select, IOSQE_BUFFER_SELECT, false, -EOPNOTSUPP);
+
+FIXTURE_SETUP(flags)
+{
+	ASSERT_EQ(0, zn_open(&self->q, &opts));
+	ASSERT_EQ(0, zn_connect(&self->q));
+	ASSERT_EQ(0, io_uring_register_files(&self->q.ring,
+					     &self->q.server_fd, 1));
+}
+
+FIXTURE_TEARDOWN(flags)
+{
+	zn_close(&self->q);
+}
+
+TEST_F(flags, of_a_receive)
+{
+	const size_t n = 100000;
+	struct io_uring_sqe *sqe;
+
+	if (variant->behind) {
+		sqe = io_uring_get_sqe(&self->q.ring);
+		io_uring_prep_nop(sqe);
+		sqe->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
+	}
+	sqe = prep_receive(&self->q, variant->flags & IOSQE_FIXED_FILE ?
+					     0 : self->q.server_fd);
+	sqe->flags |= variant->flags;
+	ASSERT_LT(0, io_uring_submit(&self->q.ring));
+	ASSERT_EQ(n, zn_send(&self->q, n));
+
+	EXPECT_EQ(0, zn_reap_bytes(&self->q, &self->ev, n));
+	if (variant->res) {
+		EXPECT_EQ(variant->res, self->ev.recv_end_res);
+		EXPECT_EQ(0, self->ev.bytes);
+		return;
+	}
+	EXPECT_EQ(n, self->ev.bytes);
+	EXPECT_EQ(0, self->ev.bad);
+	EXPECT_FALSE(self->ev.recv_ended);
+	if (!self->ev.notif_copy)
+		EXPECT_EQ(1, zn_reap(&self->q, &self->ev, 1, ZN_TIMEOUT));
+	EXPECT_EQ(1, self->ev.notif_copy);
+
+	/* the end of the stream */
+	shutdown(self->q.client_fd, SHUT_WR);
+	EXPECT_LE(0, zn_reap(&self->q, &self->ev, 1, ZN_TIMEOUT));
+	EXPECT_TRUE(self->ev.recv_ended);
+	EXPECT_EQ(0, self->ev.recv_end_res);
+}
+
+/* Nothing comes before there is as much as was asked for, and then all. */
+TEST(low_water_mark_is_waited_for)
+{
+	const int mark = 3000;
+	struct zn_events ev = {};
+	struct zn_ifq q = {};
+
+	ASSERT_EQ(0, zn_open(&q, &opts));
+	ASSERT_EQ(0, zn_connect(&q));
+	ASSERT_EQ(0, setsockopt(q.server_fd, SOL_SOCKET, SO_RCVLOWAT, &mark,
+				sizeof(mark)));
+	zn_recv(&q, 0);
+	ASSERT_EQ(1000, zn_send(&q, 1000));
+	ASSERT_EQ(5000, zn_send(&q, 5000));
+	EXPECT_EQ(0, zn_reap_bytes(&q, &ev, 6000));
+	EXPECT_EQ(6000, ev.bytes);
+	EXPECT_EQ(0, ev.bad);
+	EXPECT_FALSE(ev.recv_ended);
+	zn_close(&q);
+}
+
+FIXTURE(other)
+{
+	struct zn_ifq q;
+	int fds[2];
+};
+
+FIXTURE_VARIANT(other)
+{
+	int domain;
+	int type;
+	bool listens;
+	int res;
+};
+
+#define OTHER(name, _domain, _type, _listens, _res)			\
+	FIXTURE_VARIANT_ADD(other, name)				\
+	{								\
+		.domain = _domain, .type = _type, .listens = _listens,	\
+		.res = _res,						\
+	}
+
+OTHER(unix_stream, AF_UNIX, SOCK_STREAM, false, -EPROTONOSUPPORT);
+OTHER(udp, AF_INET, SOCK_DGRAM, false, -EPROTONOSUPPORT);
+OTHER(tcp_not_connected, AF_INET, SOCK_STREAM, false, -ENOTCONN);
+OTHER(tcp_listening, AF_INET, SOCK_STREAM, true, -ENOTCONN);
+OTHER(pipe, 0, 0, false, -ENOTSOCK);
+
+FIXTURE_SETUP(other)
+{
+	self->fds[1] = -1;
+	ASSERT_EQ(0, zn_open(&self->q, &opts));
+	if (variant->domain == AF_UNIX) {
+		ASSERT_EQ(0, socketpair(AF_UNIX, variant->type, 0, self->fds));
+	} else if (!variant->domain) {
+		ASSERT_EQ(0, pipe(self->fds));
+	} else {
+		self->fds[0] = socket(variant->domain, variant->type, 0);
+		ASSERT_LE(0, self->fds[0]);
+		if (variant->listens)
+			ASSERT_EQ(0, listen(self->fds[0], 1));
+	}
+}
+
+FIXTURE_TEARDOWN(other)
+{
+	close(self->fds[0]);
+	if (self->fds[1] >= 0)
+		close(self->fds[1]);
+	zn_close(&self->q);
+}
+
+TEST_F(other, files_are_refused)
+{
+	struct zn_events ev = {};
+
+	prep_receive(&self->q, self->fds[0]);
+	ASSERT_EQ(1, io_uring_submit(&self->q.ring));
+	ASSERT_EQ(1, zn_reap(&self->q, &ev, 1, ZN_TIMEOUT));
+	EXPECT_TRUE(ev.recv_ended);
+	EXPECT_EQ(variant->res, ev.recv_end_res);
+	EXPECT_EQ(0, ev.notifs + ev.data_cqes);
+	EXPECT_EQ(0, zn_load(&self->q.stats->copy_count));
+}
+
+/* What the ring is restricted to can be registered, and nothing else. */
+FIXTURE(restricted)
+{
+	struct io_uring ring;
+};
+
+FIXTURE_VARIANT(restricted)
+{
+	bool may_register;
+};
+
+FIXTURE_VARIANT_ADD(restricted, to_registering) { .may_register = true };
+FIXTURE_VARIANT_ADD(restricted, to_something_else) { };
+
+FIXTURE_SETUP(restricted)
+{
+}
+
+FIXTURE_TEARDOWN(restricted)
+{
+}
+
+static int restrict_and_register(int ring_fd, struct io_uring_zcrx_ifq_reg *reg,
+				 void *arg)
+{
+	const bool *may_register = arg;
+	struct io_uring ring = { .ring_fd = ring_fd, .enter_ring_fd = ring_fd };
+	struct io_uring_restriction r[] = {
+		{
+			.opcode = IORING_RESTRICTION_REGISTER_OP,
+			.register_op = IORING_REGISTER_ENABLE_RINGS,
+		}, {
+			.opcode = IORING_RESTRICTION_REGISTER_OP,
+			.register_op = *may_register ? IORING_REGISTER_ZCRX_IFQ :
+						       IORING_REGISTER_FILES,
+		},
+	};
+	int ret = io_uring_register_restrictions(&ring, r, 2);
+
+	ret = ret ?: io_uring_enable_rings(&ring);
+	return ret ?: zn_raw_register(ring_fd, reg);
+}
+
+TEST_F(restricted, ring_registers_what_it_may)
+{
+	struct zn_opts o = opts;
+	struct zn_ifq q;
+
+	o.ring_flags = IORING_SETUP_R_DISABLED;
+	o.do_register = restrict_and_register;
+	o.do_register_arg = (void *)&variant->may_register;
+	EXPECT_EQ(variant->may_register ? 0 : -EACCES, zn_open(&q, &o));
+	if (!variant->may_register)
+		return;
+
+	/* it can be received by somebody else, but not armed or exported */
+	EXPECT_EQ(-EACCES, zn_arm(&q, 0));
+	EXPECT_EQ(-EACCES, zn_export(&q));
+	zn_close(&q);
+}
+
+/* A process that ended without closing anything doesn't keep the next one out. */
+TEST(registers_again_at_once)
+{
+	for (int i = 0; i < 50; i++) {
+		pid_t pid = fork();
+		int status;
+
+		if (!pid) {
+			static struct zn_ifq q;
+
+			_exit(zn_open(&q, &opts) ? 1 : 0);
+		}
+		ASSERT_LT(0, pid);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_EQ(0, status) {
+			TH_LOG("at start %d", i);
+		}
+	}
+}
+
+TEST_HARNESS_MAIN
