@@ -11,15 +11,16 @@
  *
  * A pending type has no CQE yet: its task work is queued, or waits until the ifq
  * is registered and the ring enabled. A fired one has a CQE, in the CQ or on the
- * overflow list. If the CQE cannot be posted, the type goes back to armed.
+ * overflow list. If the CQE cannot be posted, the type goes back to armed, and
+ * what happened meanwhile is counted only.
  *
  * Locking
  * -------
  *
- * ->lock protects the states of the types, ->in_flight and ->ctx. Nothing is
- * called under it, because events are raised from softirq while CQEs are posted
- * under locks that are not softirq safe. Interrupts are off under it, so that it
- * doesn't matter where an event comes from. ->armed is also read without it.
+ * ->lock protects the states of the types, ->in_flight and ->ctx. No other lock is
+ * taken under it, because events are raised from softirq while CQEs are posted
+ * under locks that are not softirq safe. It is taken with interrupts off, which is
+ * cheaper than with softirqs off. ->armed is also read without it.
  *
  * ->post_mutex is held by the task work from taking what is pending to marking
  * it as fired, and by arming. An importer, which doesn't hold the uring_lock of
@@ -220,16 +221,14 @@ static bool zcrx_notif_start_flight(struct zcrx_notif *n)
 	if (!ctx || !n->pending || n->in_flight)
 		return false;
 	/*
-	 * A ring that isn't enabled has no submitter_task to wake. Enabling looks
-	 * for what is pending.
+	 * A ring that isn't enabled has no ->submitter_task to wake. Enabling looks
+	 * for what is pending. Pairs with io_register_enable_rings().
 	 */
 	if (smp_load_acquire(&ctx->flags) & IORING_SETUP_R_DISABLED)
 		return false;
 	if (!percpu_ref_tryget_live(&ctx->refs))
 		return false;
 
-	n->req->ctx = ctx;
-	n->req->io_task_work.func = zcrx_notif_task_work;
 	n->in_flight = true;
 	return true;
 }
@@ -262,6 +261,8 @@ void zcrx_notif_attach(struct zcrx_notif *n, struct io_ring_ctx *ctx)
 
 	if (!n->req)
 		return;
+	n->req->ctx = ctx;
+	n->req->io_task_work.func = zcrx_notif_task_work;
 	scoped_guard(spinlock_irqsave, &n->lock)
 		n->ctx = ctx;
 	zcrx_notif_queue(n);
@@ -293,15 +294,14 @@ void zcrx_notif_detach(struct zcrx_notif *n, struct io_ring_ctx *ctx)
  *
  * Context: Process context, with the uring_lock of any ring that has the ifq
  *	held. Waits for task work of the creator that is just posting.
- * Return: 0, or -EINVAL if a type is unknown or has not fired or a reserved
- * field is set. Then nothing was armed.
+ * Return: 0, or -EINVAL if a type is unknown or has not fired, the creator is
+ * closed, or a reserved field is set. Then nothing was armed.
  */
 int zcrx_notif_arm(struct zcrx_notif *n, const struct zcrx_ctrl_arm_notif *arm)
 {
 	u32 types = arm->type_mask;
 
-	if (types & ~ZCRX_NOTIF_TYPES ||
-	    !mem_is_zero(arm->__resv, sizeof(arm->__resv)))
+	if (!mem_is_zero(arm->__resv, sizeof(arm->__resv)))
 		return -EINVAL;
 
 	guard(mutex)(&n->post_mutex);

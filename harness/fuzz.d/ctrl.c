@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is done with a registered ifq: control, refill, scribbling; queries. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@ static struct ifq *get_ifq(uint64_t nr)
 
 bool ring_suits(const struct ring *r)
 {
-	return r->fd >= 0 && !r->foreign &&
+	return r->fd >= 0 && !r->foreign && r->tid == gettid() &&
 	       r->flags & IORING_SETUP_DEFER_TASKRUN &&
 	       r->flags & (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The other operations, and a whole program with what must be true after it. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -116,8 +118,12 @@ static int do_ring(const uint64_t *a)
 
 static int do_enable(const uint64_t *a)
 {
-	return sys_register(rings[a[0] % NR_RINGS].fd,
-			    IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+	struct ring *r = &rings[a[0] % NR_RINGS];
+	int ret = sys_register(r->fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+
+	if (!ret)
+		r->tid = gettid();
+	return ret;
 }
 
 static int do_close_ring(const uint64_t *a)
@@ -149,6 +155,7 @@ static void queue_recv(struct ifq *q, struct ring *r, const uint64_t *a)
 	sqe->fd = a[7] ? (int)a[7] : net_server(a[2]);
 	sqe->len = a[3];
 	sqe->ioprio = IORING_RECV_MULTISHOT ^ a[5];
+	sqe->flags = a[8] % 8 ? 1U << (a[8] % 8 - 1) : 0;
 	sqe->zcrx_ifq_idx = a[4] ?: q->id;
 	sqe->user_data = UD_RECV | (q - ifqs) | (a[2] & 0xff) << 8 |
 			 (q->used && !a[4] ? model_nr(q->m) : 0xffff) << 16;
@@ -263,8 +270,8 @@ static bool check_lost(bool all)
 static int do_lossless(const uint64_t *a)
 {
 	struct ifq *q = &ifqs[a[0] % NR_IFQS];
-	const uint64_t one_byte[3] = { a[1], 1 };
-	const uint64_t recv[8] = { a[0], 0, a[1], 1 };
+	const uint64_t one_byte[4] = { a[1], 1 };
+	const uint64_t recv[9] = { a[0], 0, a[1], 1 };
 	struct ring *r = ifq_ring(q, 0);
 	uint32_t types = 0;
 
@@ -314,6 +321,35 @@ static int do_spawn(const uint64_t *a)
 	return 0; /* exec_ops() does it */
 }
 
+static int do_thread(const uint64_t *a)
+{
+	(void)a;
+	return 0; /* exec_ops() does it */
+}
+
+static int do_resize(const uint64_t *a)
+{
+	return ring_resize(&rings[a[0] % NR_RINGS], a[1], a[2]);
+}
+
+static int do_exec(const uint64_t *a)
+{
+	(void)a;
+	tally->good[OP_exec]++;
+	execl("/proc/self/exe", "fuzz", "--wait", NULL);
+	return -errno;
+}
+
+int wait_after_exec(void)
+{
+	int status;
+
+	while (wait(&status) > 0)
+		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FINDING)
+			return EXIT_FINDING;
+	return 0;
+}
+
 #define OP_FN(name)	[OP_##name] = do_##name,
 static int (*const fns[NR_OPS])(const uint64_t *a) = { OPS(OP_FN) };
 
@@ -348,12 +384,44 @@ static void exec_child(const struct op *op, const struct op *end)
 	_exit(0);
 }
 
+struct ops {
+	const struct op *op, *end;
+};
+
+static void *exec_thread(void *arg)
+{
+	const struct ops *ops = arg;
+
+	for (const struct op *op = ops->op; op < ops->end; op++)
+		if (op->nr != OP_spawn && op->nr != OP_thread)
+			exec_op(op);
+	return NULL;
+}
+
+/* One after the other: what matters is the task that is gone. */
+static const struct op *exec_in_thread(const struct op *op, const struct op *end)
+{
+	unsigned int n = op->arg[0] % 8;
+	struct ops ops = { op + 1, op + 1 + (n > end - op - 1 ? end - op - 1 : n) };
+	pthread_t thread;
+
+	exec_op(op);
+	if (pthread_create(&thread, NULL, exec_thread, &ops))
+		return ops.end;
+	pthread_join(thread, NULL);
+	return ops.end;
+}
+
 static void exec_ops(const struct op *op, const struct op *end)
 {
 	while (op < end) {
 		unsigned int n;
 		pid_t pid;
 
+		if (op->nr == OP_thread) {
+			op = exec_in_thread(op, end);
+			continue;
+		}
 		if (op->nr != OP_spawn || nr_children == MAX_CHILDREN) {
 			exec_op(op++);
 			continue;

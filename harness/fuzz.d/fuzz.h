@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <stdio.h>
 
 #include <linux/io_uring.h>
@@ -63,8 +64,8 @@ struct op_desc {
 	X(ring) X(enable) X(close_ring) X(register) X(import) X(flush) \
 	X(export) X(arm) X(ctrl) X(close_fd) X(map) X(unmap) X(scribble) \
 	X(refill) X(connect) X(send) X(recv) X(close_sock) X(cancel) X(nop) \
-	X(reap) X(lossless) X(query) X(eventfd) X(reset) X(spawn) X(sleep) \
-	X(die)
+	X(reap) X(lossless) X(query) X(eventfd) X(reset) X(spawn) X(thread) \
+	X(resize) X(sleep) X(exec) X(die)
 
 #define OP_ENUM(name)	OP_##name,
 enum op_nr { OPS(OP_ENUM) NR_OPS };
@@ -117,12 +118,15 @@ struct ring {
 	struct io_cqring_offsets cq;
 	unsigned int	queued;		/* not submitted yet */
 	bool		foreign;	/* inherited, another task's */
+	pid_t		tid;		/* who made or enabled it */
 };
 
 extern struct ring rings[NR_RINGS];
 
 int sys_register(int fd, unsigned int op, void *arg, unsigned int nr);
 int ring_setup(struct ring *r, uint32_t flags, uint32_t sq, uint32_t cq);
+/* Returns 0 for a slot without a ring of ours. */
+int ring_resize(struct ring *r, uint32_t sq, uint32_t cq);
 void ring_close(struct ring *r);
 /* NULL when the queue is full or the ring closed */
 struct io_uring_sqe *ring_sqe(struct ring *r);
@@ -279,6 +283,8 @@ extern struct tally *tally;
 void finding(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 void exec_prog(const struct prog *p) __attribute__((noreturn));
+/* What the process does that a program executes. */
+int wait_after_exec(void);
 unsigned long now_ms(void);
 
 /* run.c */

@@ -288,9 +288,15 @@ static void add(struct rng *r, struct prog *p, enum op_nr nr, unsigned int args,
 /* Mostly something is set up first for the rest to play with. */
 static void gen_start(struct rng *r, struct prog *p)
 {
-	uint64_t dev = one_in(r, 3);
+	uint64_t dev = one_in(r, 3), late = one_in(r, 6);
 
-	ADD(r, p, ring, 0);
+	/* by a task that is gone, or not enabled yet, or both */
+	if (one_in(r, 8))
+		ADD(r, p, thread, 2 + rng_below(r, 3));
+	if (late)
+		ADD(r, p, ring, 0, setup_flags(r, false) | F(R_DISABLED));
+	else
+		ADD(r, p, ring, 0);
 	if (one_in(r, 2))
 		ADD(r, p, connect, 0, dev);
 	ADD(r, p, register, 0, 0, dev);
@@ -298,7 +304,15 @@ static void gen_start(struct rng *r, struct prog *p)
 		ADD(r, p, ring, 1);
 		ADD(r, p, export, 0, 0, 0);
 		ADD(r, p, import, 1, 1, 0);
+		if (late || one_in(r, 4)) {
+			ADD(r, p, connect, 0, dev);
+			ADD(r, p, send, 0);
+			ADD(r, p, recv, 1, 0, 0);
+			ADD(r, p, reap, 1);
+		}
 	}
+	if (late && one_in(r, 2))
+		ADD(r, p, enable, 0);
 	if (one_in(r, 2)) {
 		ADD(r, p, connect, 0, dev);
 		ADD(r, p, send, 0);

@@ -386,12 +386,15 @@ int main(int argc, char **argv)
 		{ "check",	required_argument,	NULL, 'c' },
 		{ "print",	required_argument,	NULL, 'P' },
 		{ "operations",	no_argument,		NULL, 'o' },
+		{ "wait",	no_argument,		NULL, 'w' },
 		{}
 	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
+		case 'w':
+			return wait_after_exec();
 		case 's':
 			options.seed = strtoull(optarg, NULL, 0);
 			break;

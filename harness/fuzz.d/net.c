@@ -130,8 +130,13 @@ int do_connect(const uint64_t *a)
 	if (socks[s].server >= 0) {
 		const struct linger none = { .l_onoff = 1 };
 
+		const int lowat = a[2] % 65536;
+
 		setsockopt(socks[s].server, SOL_SOCKET, SO_LINGER, &none,
 			   sizeof(none));
+		if (lowat)
+			setsockopt(socks[s].server, SOL_SOCKET, SO_RCVLOWAT,
+				   &lowat, sizeof(lowat));
 		ret = 0;
 	} else {
 		close_fd(&socks[s].client);
@@ -149,7 +154,8 @@ int do_send(const uint64_t *a)
 	while (n) {
 		size_t len = n < sizeof(data) ? n : sizeof(data);
 		ssize_t ret = send(socks[s].client, data, len, MSG_DONTWAIT |
-				   MSG_NOSIGNAL | (a[2] ? MSG_MORE : 0));
+				   MSG_NOSIGNAL | (a[2] ? MSG_MORE : 0) |
+				   (a[3] ? MSG_OOB : 0));
 
 		if (ret < 0)
 			return -errno;

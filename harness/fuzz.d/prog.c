@@ -54,12 +54,14 @@ const struct op_desc op_descs[NR_OPS] = {
 	/* how: right, any offset, twice, padding, area, length */
 	[OP_refill] = { "refill", 10, ARGS({ "q", K_IFQ }, { "n", K_COUNT },
 		{ "how", K_MODE8 }, { "value", K_U64 }) },
-	[OP_connect] = { "connect", 6, ARGS({ "s", K_SOCK }, { "dev", K_DEV }) },
+	[OP_connect] = { "connect", 6, ARGS({ "s", K_SOCK }, { "dev", K_DEV },
+		{ "lowat", K_RARE }) },
 	[OP_send] = { "send", 14, ARGS({ "s", K_SOCK }, { "len", K_LEN },
-		{ "more", K_BOOL }) },
+		{ "more", K_BOOL }, { "oob", K_BOOL }) },
 	[OP_recv] = { "recv", 12, ARGS({ "q", K_IFQ }, { "via", K_VIA },
 		{ "s", K_SOCK }, { "len", K_LEN }, { "id", K_RARE },
-		{ "ioprio", K_RARE }, { "bad", K_RARE }, { "fd", K_RARE }) },
+		{ "ioprio", K_RARE }, { "bad", K_RARE }, { "fd", K_RARE },
+		{ "flag", K_MODE8 }) },
 	/* end: ours, that of the other side, shutdown of either */
 	[OP_close_sock] = { "close_sock", 3, ARGS({ "s", K_SOCK },
 		{ "end", K_MODE4 }) },
@@ -77,7 +79,13 @@ const struct op_desc op_descs[NR_OPS] = {
 	[OP_reset] = { "reset", 1, ARGS({ "mode", K_MODE4 }) },
 	/* The next ones happen in another process, at the same time. */
 	[OP_spawn] = { "spawn", 2, ARGS({ "n", K_COUNT }, { "kill", K_BOOL }) },
+	/* The next ones happen in a thread, which ends then. */
+	[OP_thread] = { "thread", 2, ARGS({ "n", K_COUNT }) },
+	[OP_resize] = { "resize", 2, ARGS({ "r", K_RING }, { "sq", K_ENTRIES },
+		{ "cq", K_ENTRIES }) },
 	[OP_sleep] = { "sleep", 1, ARGS({ "ms", K_MS }) },
+	/* of a program that waits for the other processes */
+	[OP_exec] = { "exec", 1, ARGS() },
 	[OP_die] = { "die", 1, ARGS({ "how", K_BOOL }) },
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Rings, without liburing: it refuses what we want to try. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -40,6 +41,25 @@ static unsigned int sqe_size(const struct ring *r)
 	return r->flags & IORING_SETUP_SQE128 ? 128 : 64;
 }
 
+/* Map what the kernel has told of, where the ring is new or has another size. */
+static void ring_map(struct ring *r, const struct io_uring_params *p)
+{
+	size_t sq_end, cq_end;
+
+	r->sq = p->sq_off;
+	r->cq = p->cq_off;
+	sq_end = p->sq_off.array + p->sq_entries * sizeof(uint32_t);
+	cq_end = p->cq_off.cqes + (size_t)p->cq_entries * cqe_step(r);
+	r->map_size = sq_end > cq_end ? sq_end : cq_end;
+	r->sqes_size = (size_t)p->sq_entries * sqe_size(r);
+	r->map = mmap(NULL, r->map_size, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_POPULATE, r->fd, IORING_OFF_SQ_RING);
+	r->sqes = mmap(NULL, r->sqes_size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_POPULATE, r->fd, IORING_OFF_SQES);
+	if (r->map == MAP_FAILED || r->sqes == MAP_FAILED)
+		finding("a ring cannot be mapped: errno %d", errno);
+}
+
 int ring_setup(struct ring *r, uint32_t flags, uint32_t sq, uint32_t cq)
 {
 	static unsigned int gen;
@@ -47,7 +67,6 @@ int ring_setup(struct ring *r, uint32_t flags, uint32_t sq, uint32_t cq)
 		.flags = flags & ~FLAGS_LEFT_OUT,
 		.cq_entries = flags & IORING_SETUP_CQSIZE ? cq & 0xffff : 0,
 	};
-	size_t sq_end, cq_end;
 	int fd;
 
 	/* smaller than the SQ is refused, and not what this is about */
@@ -61,18 +80,32 @@ int ring_setup(struct ring *r, uint32_t flags, uint32_t sq, uint32_t cq)
 	r->fd = fd;
 	r->flags = p.flags;
 	r->gen = ++gen;
-	r->sq = p.sq_off;
-	r->cq = p.cq_off;
-	sq_end = p.sq_off.array + p.sq_entries * sizeof(uint32_t);
-	cq_end = p.cq_off.cqes + (size_t)p.cq_entries * cqe_step(r);
-	r->map_size = sq_end > cq_end ? sq_end : cq_end;
-	r->sqes_size = (size_t)p.sq_entries * sqe_size(r);
-	r->map = mmap(NULL, r->map_size, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_POPULATE, fd, IORING_OFF_SQ_RING);
-	r->sqes = mmap(NULL, r->sqes_size, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_POPULATE, fd, IORING_OFF_SQES);
-	if (r->map == MAP_FAILED || r->sqes == MAP_FAILED)
-		finding("a ring cannot be mapped: errno %d", errno);
+	r->tid = gettid();
+	ring_map(r, &p);
+	return 0;
+}
+
+int ring_resize(struct ring *r, uint32_t sq, uint32_t cq)
+{
+	struct io_uring_params p = {
+		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+		.sq_entries = sq & 0xfff,
+		.cq_entries = cq & 0xffff,
+	};
+	int ret;
+
+	if (r->fd < 0 || r->foreign)
+		return 0;
+	ret = sys_register(r->fd, IORING_REGISTER_RESIZE_RINGS, &p, 1);
+	if (ret)
+		return ret;
+	munmap(r->map, r->map_size);
+	munmap(r->sqes, r->sqes_size);
+	ring_map(r, &p);
+	/* The kernel keeps the SQEs, and leaves the array to us. */
+	for (unsigned int i = 0; i < p.sq_entries; i++)
+		if (!(r->flags & IORING_SETUP_NO_SQARRAY))
+			at(r, r->sq.array)[i] = i;
 	return 0;
 }
 

@@ -43,6 +43,7 @@ struct notif_test {
 
 	/* arming in another thread */
 	struct work_struct			arm_work;
+	struct completion			arm_started;
 	int					arm_ret;
 };
 
@@ -915,6 +916,7 @@ static void arm_work(struct work_struct *work)
 {
 	struct notif_test *t = container_of(work, struct notif_test, arm_work);
 
+	complete(&t->arm_started);
 	WRITE_ONCE(t->arm_ret, arm(t, COPY));
 }
 
@@ -925,9 +927,11 @@ static void arming_waits_for_the_end_of_posting(struct kunit *test)
 
 	set_up_and_attach(test, BOTH);
 	t->arm_ret = 1;
+	init_completion(&t->arm_started);
 	INIT_WORK(&t->arm_work, arm_work);
 	scoped_guard(mutex, &t->notif.post_mutex) {
 		queue_work(system_dfl_wq, &t->arm_work);
+		wait_for_completion(&t->arm_started);
 		msleep(50);
 		KUNIT_EXPECT_EQ(test, READ_ONCE(t->arm_ret), 1);
 		t->notif.armed = NO_BUFFERS;

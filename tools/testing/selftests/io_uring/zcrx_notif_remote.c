@@ -133,13 +133,18 @@ static void be_creator(const struct zn_remote *r, int sock, unsigned int flags)
 			_exit(1);
 		snprintf(number, sizeof(number), "%d", sock);
 		fcntl(sock, F_SETFD, 0);
+		if (write(sock, "", 1) != 1)
+			_exit(1);
 		execl("/proc/self/exe", "remote", WAIT_ARG, number, NULL);
 		_exit(1);
 	}
 	_exit(0);
 }
 
-/* The other program: this one, which ends here before it looks at any test. */
+/*
+ * The other program: this one, which ends here before it looks at any test. glibc
+ * gives constructors what main() gets.
+ */
 static void __attribute__((constructor)) wait_if_executed(int argc, char **argv)
 {
 	char byte;
@@ -161,6 +166,7 @@ int zn_remote_start(struct zn_remote *r, struct zn_ifq *i, unsigned int flags,
 
 	memset(r, 0, sizeof(*r));
 	r->busy = busy;
+	r->sock = -1;
 	ret = zn_connect(&r->c);
 	if (ret)
 		return ret;
@@ -207,6 +213,14 @@ int zn_remote_ring(const struct zn_remote *r)
 	return fd;
 }
 
+static int read_byte(int sock)
+{
+	int ret = wait_readable(sock);
+	char byte;
+
+	return ret ?: read(sock, &byte, 1) == 1 ? 0 : -EIO;
+}
+
 static int command(struct zn_remote *r, enum command what)
 {
 	char byte = what;
@@ -236,7 +250,7 @@ static long cpu_ms(const struct zn_remote *r)
 	clockid_t clock;
 
 	if (clock_getcpuclockid(r->pid, &clock) || clock_gettime(clock, &ts))
-		return 0;
+		return -1;
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
@@ -244,25 +258,24 @@ int zn_remote_exec(struct zn_remote *r)
 {
 	__u64 end = zn_now_ms() + ZN_TIMEOUT;
 	int ret = command(r, EXEC);
-	long spent = 0;
-	char byte;
+	long before, after;
+	bool waits;
 
-	usleep(100000);
-	while (r->busy) {
-		spent = cpu_ms(r);
-		usleep(200000);
-		spent = cpu_ms(r) - spent;
-		/* a slow machine takes its time to get there */
-		if (spent < 50 || zn_now_ms() >= end)
-			break;
-	}
-	zn_disconnect(&r->c);
-	ret = ret ?: wait_readable(r->sock);
+	/* one byte right before the exec, one of the other program */
+	ret = ret ?: read_byte(r->sock);
 	if (ret)
 		return ret;
-	if (read(r->sock, &byte, 1) != 1)
-		return -EIO;
-	return spent < 50 ? 0 : -EBUSY;
+	waits = !r->busy;
+	while (!waits && zn_now_ms() < end) {
+		usleep(200000);
+		before = cpu_ms(r);
+		usleep(200000);
+		after = cpu_ms(r);
+		waits = before >= 0 && after >= before && after - before < 20;
+	}
+	zn_disconnect(&r->c);
+	ret = read_byte(r->sock);
+	return ret ?: waits ? 0 : -EBUSY;
 }
 
 void zn_remote_close(struct zn_remote *r, struct zn_ifq *i)

@@ -382,6 +382,10 @@ class Flow:
         at = (self._start + self.sent) % PATTERN_PERIOD
         self.sent += self._sock.send(_PATTERN[at:at + min(most, 65536)])
 
+    def send_urgent(self):
+        """Send a byte that is not part of the stream"""
+        self._sock.send(b"!", socket.MSG_OOB)
+
     def send(self, number):
         """Send a number of bytes, in the foreground"""
         end = self.sent + number

@@ -311,6 +311,24 @@ def notification_wakes_a_sleeping_receiver(netnl, setup) -> None:
     rx.exit()
 
 
+def urgent_data_is_stepped_over(netnl) -> None:
+    """
+    The stack can't read an urgent byte that lies in the area, and the stream
+    goes on behind it.
+    """
+    pair = Pair(netnl)
+    rx = Receiver(pair, "--area", MB)
+    flow = Flow(pair, rx)
+    for _ in range(20):
+        flow.send(3000)
+        flow.send_urgent()
+        flow.send(3000)
+        flow.wait_arrived()
+    ksft_eq(rx.events.count("end"), 0, "a receive ended")
+    _check_nothing_happened(rx)
+    rx.exit()
+
+
 def large_buffers_given_back_in_pieces(netnl) -> None:
     """
     With packets of MTU size a large buffer comes back in many pieces. When all
@@ -412,6 +430,7 @@ def main() -> None:
               copies_end_without_buffers,
               copies_to_a_dmabuf_fail_silently,
               notification_wakes_a_sleeping_receiver,
+              urgent_data_is_stepped_over,
               large_buffers_given_back_in_pieces,
               copies_get_what_was_given_back,
               unasked_types_are_counted_only,
