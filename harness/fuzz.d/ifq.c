@@ -300,7 +300,7 @@ int do_register(const uint64_t *args)
 	plain = ring_suits(r) && !a.fault && !(a.bad % 9) && !a.flags &&
 		!a.buf_len && !a.rdelta && !a.adelta && !a.aoff && !a.aflags &&
 		a.entries && a.entries <= 32768 && area_pages == a.area &&
-		a.area && (a.dev || !a.rxq);
+		a.area && (a.dev || !a.rxq) && (uint32_t)a.rxq != -1U;
 	if (!ret && expect)
 		finding("a registration succeeded that must return %d", expect);
 	if (plain && !a.dev && ret != expect)
