@@ -22,6 +22,7 @@ struct zcrx_notif {
 	/* in the refill queue region, shared with the application */
 	struct io_uring_zcrx_notif_stats	*stats;
 
+	/* for the states of the types, ->in_flight and ->ctx */
 	spinlock_t				lock;
 	/* types that happened and have no CQE yet */
 	u32					pending;

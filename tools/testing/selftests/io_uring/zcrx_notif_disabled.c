@@ -56,17 +56,17 @@ FIXTURE_TEARDOWN(disabled)
 }
 
 /* An event of each type, the first one of NO_BUFFERS when @no_buffers. */
-static void make_events(struct __test_metadata *_metadata,
-			FIXTURE_DATA(disabled) *self, bool no_buffers)
+static void make_events(struct __test_metadata *_metadata, struct zn_ifq *i,
+			struct zn_events *ev, bool no_buffers)
 {
-	ASSERT_EQ(0, zn_make_copy(&self->i, &self->i_ev));
+	ASSERT_EQ(0, zn_make_copy(i, ev));
 	if (no_buffers)
-		ASSERT_EQ(0, zn_make_no_buffers(&self->i, &self->i_ev));
+		ASSERT_EQ(0, zn_make_no_buffers(i, ev));
 }
 
 TEST_F(disabled, event_is_kept_until_it_is_enabled)
 {
-	make_events(_metadata, self, true);
+	make_events(_metadata, &self->i, &self->i_ev, true);
 	EXPECT_EQ(1, zn_load(&self->c.stats->copy_count));
 	EXPECT_EQ(0, io_uring_cq_ready(&self->c.ring));
 	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
@@ -80,7 +80,7 @@ TEST_F(disabled, event_is_kept_until_it_is_enabled)
 	/* from now on as with any ring */
 	EXPECT_EQ(0, zn_arm(&self->i, ZN_ALL_TYPES));
 	EXPECT_LT(0, zn_refill(&self->i, 1));
-	make_events(_metadata, self, false);
+	make_events(_metadata, &self->i, &self->i_ev, false);
 	ASSERT_EQ(1, zn_reap(&self->c, &self->c_ev, 1, ZN_TIMEOUT));
 	EXPECT_EQ(2, self->c_ev.notif_copy);
 }
@@ -92,21 +92,27 @@ TEST_F(disabled, enabling_it_without_an_event_is_silent)
 	EXPECT_EQ(0, self->c_ev.notifs);
 }
 
+struct enabler {
+	struct zn_ifq *c;
+	struct zn_events *ev;
+};
+
 static void *enable_and_reap(void *arg)
 {
-	FIXTURE_DATA(disabled) *self = arg;
+	struct enabler *e = arg;
 
-	if (!io_uring_enable_rings(&self->c.ring))
-		zn_reap(&self->c, &self->c_ev, 1, ZN_TIMEOUT);
+	if (!io_uring_enable_rings(&e->c->ring))
+		zn_reap(e->c, e->ev, 1, ZN_TIMEOUT);
 	return NULL;
 }
 
 TEST_F(disabled, thread_that_enables_it_is_notified)
 {
+	struct enabler e = { &self->c, &self->c_ev };
 	pthread_t thread;
 
-	make_events(_metadata, self, false);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, enable_and_reap, self));
+	make_events(_metadata, &self->i, &self->i_ev, false);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, enable_and_reap, &e));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	EXPECT_EQ(1, self->c_ev.notif_copy);
 	EXPECT_EQ(0, zn_arm(&self->i, ZCRX_NOTIF_COPY));
@@ -114,12 +120,12 @@ TEST_F(disabled, thread_that_enables_it_is_notified)
 
 TEST_F(disabled, it_is_freed_with_an_event_kept)
 {
-	make_events(_metadata, self, true);
+	make_events(_metadata, &self->i, &self->i_ev, true);
 	zn_close_ring(&self->c);
 	EXPECT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
 	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZN_ALL_TYPES));
 	EXPECT_LT(0, zn_refill(&self->i, 1));
-	make_events(_metadata, self, false);
+	make_events(_metadata, &self->i, &self->i_ev, false);
 	EXPECT_EQ(2, zn_load(&self->c.stats->copy_count));
 }
 

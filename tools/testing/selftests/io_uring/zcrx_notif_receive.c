@@ -50,18 +50,36 @@ FIXTURE_VARIANT(flags)
 	int res;		/* that it is refused with, or 0 */
 };
 
-#define FLAGS(name, _flags, _behind, _res)				\
-	FIXTURE_VARIANT_ADD(flags, name)				\
-	{								\
-		.flags = _flags, .behind = _behind, .res = _res,	\
-	}
+FIXTURE_VARIANT_ADD(flags, fixed_file)
+{
+	.flags = IOSQE_FIXED_FILE,
+};
 
-FLAGS(fixed_file, IOSQE_FIXED_FILE, false, 0);
-FLAGS(async, IOSQE_ASYNC, false, 0);
-FLAGS(linked_behind, 0, true, 0);
-FLAGS(drained, IOSQE_IO_DRAIN, false, 0);
-FLAGS(silent_success, IOSQE_CQE_SKIP_SUCCESS, false, 0);
-FLAGS(buffer_select, IOSQE_BUFFER_SELECT, false, -EOPNOTSUPP);
+FIXTURE_VARIANT_ADD(flags, async)
+{
+	.flags = IOSQE_ASYNC,
+};
+
+FIXTURE_VARIANT_ADD(flags, linked_behind)
+{
+	.behind = true,
+};
+
+FIXTURE_VARIANT_ADD(flags, drained)
+{
+	.flags = IOSQE_IO_DRAIN,
+};
+
+FIXTURE_VARIANT_ADD(flags, silent_success)
+{
+	.flags = IOSQE_CQE_SKIP_SUCCESS,
+};
+
+FIXTURE_VARIANT_ADD(flags, buffer_select)
+{
+	.flags = IOSQE_BUFFER_SELECT,
+	.res = -EOPNOTSUPP,
+};
 
 FIXTURE_SETUP(flags)
 {
@@ -147,18 +165,39 @@ FIXTURE_VARIANT(other)
 	int res;
 };
 
-#define OTHER(name, _domain, _type, _listens, _res)			\
-	FIXTURE_VARIANT_ADD(other, name)				\
-	{								\
-		.domain = _domain, .type = _type, .listens = _listens,	\
-		.res = _res,						\
-	}
+FIXTURE_VARIANT_ADD(other, unix_stream)
+{
+	.domain = AF_UNIX,
+	.type = SOCK_STREAM,
+	.res = -EPROTONOSUPPORT,
+};
 
-OTHER(unix_stream, AF_UNIX, SOCK_STREAM, false, -EPROTONOSUPPORT);
-OTHER(udp, AF_INET, SOCK_DGRAM, false, -EPROTONOSUPPORT);
-OTHER(tcp_not_connected, AF_INET, SOCK_STREAM, false, -ENOTCONN);
-OTHER(tcp_listening, AF_INET, SOCK_STREAM, true, -ENOTCONN);
-OTHER(pipe, 0, 0, false, -ENOTSOCK);
+FIXTURE_VARIANT_ADD(other, udp)
+{
+	.domain = AF_INET,
+	.type = SOCK_DGRAM,
+	.res = -EPROTONOSUPPORT,
+};
+
+FIXTURE_VARIANT_ADD(other, tcp_not_connected)
+{
+	.domain = AF_INET,
+	.type = SOCK_STREAM,
+	.res = -ENOTCONN,
+};
+
+FIXTURE_VARIANT_ADD(other, tcp_listening)
+{
+	.domain = AF_INET,
+	.type = SOCK_STREAM,
+	.listens = true,
+	.res = -ENOTCONN,
+};
+
+FIXTURE_VARIANT_ADD(other, pipe)
+{
+	.res = -ENOTSOCK,
+};
 
 FIXTURE_SETUP(other)
 {

@@ -242,18 +242,41 @@ FIXTURE_VARIANT(resize)
 	bool refused;
 };
 
-#define RESIZE(name, _flags, _before, _entries, _refused)		\
-	FIXTURE_VARIANT_ADD(resize, name)				\
-	{								\
-		.flags = _flags, .before = _before, .entries = _entries,\
-		.refused = _refused,					\
-	}
+FIXTURE_VARIANT_ADD(resize, smaller_across_its_end)
+{
+	.flags = IORING_SETUP_CQE_MIXED,
+	.before = 7,
+	.entries = 8,
+	.refused = true,
+};
 
-RESIZE(smaller_across_its_end, IORING_SETUP_CQE_MIXED, 7, 8, true);
-RESIZE(smaller_at_its_start, IORING_SETUP_CQE_MIXED, 8, 8, false);
-RESIZE(smaller_at_its_end, IORING_SETUP_CQE_MIXED, 6, 8, false);
-RESIZE(larger, IORING_SETUP_CQE_MIXED, 7, 32, false);
-RESIZE(smaller_of_large_entries, IORING_SETUP_CQE32, 7, 8, false);
+FIXTURE_VARIANT_ADD(resize, smaller_at_its_start)
+{
+	.flags = IORING_SETUP_CQE_MIXED,
+	.before = 8,
+	.entries = 8,
+};
+
+FIXTURE_VARIANT_ADD(resize, smaller_at_its_end)
+{
+	.flags = IORING_SETUP_CQE_MIXED,
+	.before = 6,
+	.entries = 8,
+};
+
+FIXTURE_VARIANT_ADD(resize, larger)
+{
+	.flags = IORING_SETUP_CQE_MIXED,
+	.before = 7,
+	.entries = 32,
+};
+
+FIXTURE_VARIANT_ADD(resize, smaller_of_large_entries)
+{
+	.flags = IORING_SETUP_CQE32,
+	.before = 7,
+	.entries = 8,
+};
 
 FIXTURE_SETUP(resize)
 {

@@ -30,48 +30,71 @@ FIXTURE(urgent)
 	struct zn_ifq plain;	/* a connection alone, for recv(2) */
 };
 
-FIXTURE_VARIANT(urgent)
-{
+/* What is sent */
+struct sends {
 	unsigned int before;	/* bytes, then an urgent one */
 	unsigned int between;	/* then these and another urgent one, if not 0 */
 	unsigned int after;
-	bool oob_inline;
+	bool oob_inline;	/* at the receiver */
+};
+
+FIXTURE_VARIANT(urgent)
+{
+	struct sends sends;
 	bool armed;		/* the receive waits when it all comes */
 	unsigned int limit;	/* of the receive */
 };
 
-FIXTURE_VARIANT_ADD(urgent, in_the_middle) { .before = 1000, .after = 1000 };
-FIXTURE_VARIANT_ADD(urgent, first) { .after = 1000 };
-FIXTURE_VARIANT_ADD(urgent, last) { .before = 1000 };
-FIXTURE_VARIANT_ADD(urgent, alone) { };
+FIXTURE_VARIANT_ADD(urgent, in_the_middle)
+{
+	.sends = { .before = 1000, .after = 1000 },
+};
+
+FIXTURE_VARIANT_ADD(urgent, first)
+{
+	.sends = { .after = 1000 },
+};
+
+FIXTURE_VARIANT_ADD(urgent, last)
+{
+	.sends = { .before = 1000 },
+};
+
+FIXTURE_VARIANT_ADD(urgent, alone)
+{
+};
+
 FIXTURE_VARIANT_ADD(urgent, twice)
 {
-	.before = 1000, .between = 500, .after = 1000,
+	.sends = { .before = 1000, .between = 500, .after = 1000 },
 };
 
 FIXTURE_VARIANT_ADD(urgent, in_line)
 {
-	.before = 1000, .after = 1000, .oob_inline = true,
+	.sends = { .before = 1000, .after = 1000, .oob_inline = true },
 };
 
 FIXTURE_VARIANT_ADD(urgent, in_line_first)
 {
-	.after = 1000, .oob_inline = true,
+	.sends = { .after = 1000, .oob_inline = true },
 };
 
 FIXTURE_VARIANT_ADD(urgent, while_it_waits)
 {
-	.before = 1000, .after = 1000, .armed = true,
+	.sends = { .before = 1000, .after = 1000 },
+	.armed = true,
 };
 
 FIXTURE_VARIANT_ADD(urgent, at_the_limit)
 {
-	.before = 1000, .after = 1000, .limit = 1000,
+	.sends = { .before = 1000, .after = 1000 },
+	.limit = 1000,
 };
 
 FIXTURE_VARIANT_ADD(urgent, before_the_limit)
 {
-	.before = 1000, .after = 1000, .limit = 1500,
+	.sends = { .before = 1000, .after = 1000 },
+	.limit = 1500,
 };
 
 FIXTURE_SETUP(urgent)
@@ -85,7 +108,7 @@ FIXTURE_TEARDOWN(urgent)
 	zn_close(&self->q);
 }
 
-static int send_some(struct zn_ifq *q, const FIXTURE_VARIANT(urgent) *v)
+static int send_some(struct zn_ifq *q, const struct sends *v)
 {
 	int on = 1;
 
@@ -103,7 +126,7 @@ static int send_some(struct zn_ifq *q, const FIXTURE_VARIANT(urgent) *v)
 }
 
 /* How many bytes recv(2) finds in the same stream. */
-static int bytes_of_recv(struct zn_ifq *plain, const FIXTURE_VARIANT(urgent) *v)
+static int bytes_of_recv(struct zn_ifq *plain, const struct sends *v)
 {
 	char buf[4096];
 	int n, sum = 0, ret = zn_connect(plain);
@@ -119,7 +142,7 @@ static int bytes_of_recv(struct zn_ifq *plain, const FIXTURE_VARIANT(urgent) *v)
 
 TEST_F(urgent, data_is_stepped_over)
 {
-	int expected = bytes_of_recv(&self->plain, variant);
+	int expected = bytes_of_recv(&self->plain, &variant->sends);
 	struct zn_events ev = {};
 
 	ASSERT_LE(0, expected);
@@ -130,7 +153,7 @@ TEST_F(urgent, data_is_stepped_over)
 		zn_recv(&self->q, variant->limit);
 		ASSERT_EQ(-ETIME, zn_reap(&self->q, &ev, 1, ZN_SILENCE));
 	}
-	ASSERT_EQ(0, send_some(&self->q, variant));
+	ASSERT_EQ(0, send_some(&self->q, &variant->sends));
 	if (!variant->armed) {
 		usleep(ZN_SILENCE * 1000);
 		zn_recv(&self->q, variant->limit);
@@ -146,7 +169,7 @@ TEST_F(urgent, data_is_stepped_over)
 		ASSERT_LE(0, zn_reap(&self->q, &ev, 1, ZN_TIMEOUT));
 	EXPECT_EQ(0, ev.recv_end_res);
 	EXPECT_EQ(expected, ev.bytes);
-	if (!variant->oob_inline && !variant->between)
+	if (!variant->sends.oob_inline && !variant->sends.between)
 		EXPECT_EQ(0, ev.bad);
 	if (!variant->limit)
 		EXPECT_EQ(0, unread(self->q.server_fd));
@@ -210,18 +233,43 @@ static int stop_reading(struct zn_ifq *q)
 	return shutdown(q->server_fd, SHUT_RD);
 }
 
-#define END(name, _op, _how, _res)					\
-	FIXTURE_VARIANT_ADD(end, name)					\
-	{								\
-		.op = _op, .how = _how, .res = _res,			\
-	}
+FIXTURE_VARIANT_ADD(end, reset_of_recv_zc)
+{
+	.op = IORING_OP_RECV_ZC,
+	.how = reset,
+	.res = -ECONNRESET,
+};
 
-END(reset_of_recv_zc, IORING_OP_RECV_ZC, reset, -ECONNRESET);
-END(reset_of_recv, IORING_OP_RECV, reset, -ECONNRESET);
-END(own_shutdown_of_recv_zc, IORING_OP_RECV_ZC, stop_reading, 0);
-END(own_shutdown_of_recv, IORING_OP_RECV, stop_reading, 0);
-END(fin_of_recv_zc, IORING_OP_RECV_ZC, finish, 0);
-END(fin_of_recv, IORING_OP_RECV, finish, 0);
+FIXTURE_VARIANT_ADD(end, reset_of_recv)
+{
+	.op = IORING_OP_RECV,
+	.how = reset,
+	.res = -ECONNRESET,
+};
+
+FIXTURE_VARIANT_ADD(end, own_shutdown_of_recv_zc)
+{
+	.op = IORING_OP_RECV_ZC,
+	.how = stop_reading,
+};
+
+FIXTURE_VARIANT_ADD(end, own_shutdown_of_recv)
+{
+	.op = IORING_OP_RECV,
+	.how = stop_reading,
+};
+
+FIXTURE_VARIANT_ADD(end, fin_of_recv_zc)
+{
+	.op = IORING_OP_RECV_ZC,
+	.how = finish,
+};
+
+FIXTURE_VARIANT_ADD(end, fin_of_recv)
+{
+	.op = IORING_OP_RECV,
+	.how = finish,
+};
 
 FIXTURE_SETUP(end)
 {
