@@ -13,6 +13,7 @@ import contextlib
 import os
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -31,6 +32,7 @@ from lib.py import CmdExitFailure, cmd, defer, ethtool, ip
 # The comment above struct nsim_queue_mem says what each does
 MODES = [KsftNamedVariant(f"mode{mode}", mode) for mode in range(4)]
 
+SO_SNDBUFFORCE = 32
 UDP_SEGMENT = 103
 
 
@@ -262,6 +264,58 @@ def sender_is_woken_in_loopback(_cfg) -> None:
         flood.stop()
 
 
+@contextlib.contextmanager
+def _kept_from_running(pid, cpu):
+    """ Another thread with a higher priority has the only CPU of a thread """
+    os.sched_setaffinity(pid, [cpu])
+    os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
+    hog = subprocess.Popen([sys.executable, "-c",
+                            "print(flush=True)\nwhile True: pass"],
+                           stdout=subprocess.PIPE)
+    try:
+        hog.stdout.readline()
+        os.sched_setaffinity(hog.pid, [cpu])
+        os.sched_setscheduler(hog.pid, os.SCHED_FIFO, os.sched_param(2))
+        yield
+    finally:
+        hog.kill()
+        hog.wait()
+
+
+def sender_is_woken_after_loopback(cfg) -> None:
+    """ Not even when loopback was switched off while the queue was stopped """
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        raise KsftSkipEx("One CPU is busy during this test, that takes two")
+    defer(os.sched_setaffinity, 0, cpus)
+    with NetdevSimDev() as nsimdev, \
+         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        nsim = nsimdev.nsims[0]
+        ethtool(f"-K {nsim.ifname} loopback on")
+        ip(f"addr add dev {nsim.ifname} 198.51.100.1/24 broadcast +")
+        ip(f"link set dev {nsim.ifname} up")
+        with open(f"/sys/class/net/{nsim.ifname}/threaded", "w",
+                  encoding="ascii") as threaded:
+            threaded.write("1")
+        napi, = cfg.netnl.napi_get({"ifindex": nsim.ifindex}, dump=True)
+
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 8 << 20)
+        sock.connect(("198.51.100.255", 9))
+        os.sched_setaffinity(0, cpus[:1])
+        with _kept_from_running(napi["pid"], cpus[1]):
+            for _ in range(1024):
+                with contextlib.suppress(OSError):
+                    sock.send(b"")
+            ethtool(f"-K {nsim.ifname} loopback off")
+        ethtool(f"-K {nsim.ifname} loopback on")
+
+        # defer() is too late, the device has to outlive the flood
+        flood = Flood(nsim.ifname, "198.51.100.255", None)
+        flood.check()
+        flood.stop()
+
+
 def clones_are_not_shared(cfg) -> None:
     """ GRO leaves the sender's packets alone, and SACK finds them whole """
     _enable_split(cfg)
@@ -333,6 +387,7 @@ def main() -> None:
                   sender_is_woken,
                   sender_is_woken_after_down,
                   sender_is_woken_in_loopback,
+                  sender_is_woken_after_loopback,
                   clones_are_not_shared,
                   split_changes_under_flow,
                   page_is_held_during_resets,

@@ -89,7 +89,7 @@ def _write_file(name, value):
 
 class Pair:
     """
-    Two linked netdevsims with two queues each: `dev` here, which receives and
+    Two linked netdevsims with some queues each: `dev` here, which receives and
     splits headers and data, and `peer` in a network namespace of its own.
     Made for one test case, which takes it down when it ends.
     """
@@ -98,14 +98,14 @@ class Pair:
     ADDRS = {4: ("192.0.2.1", "192.0.2.2", 24),
              6: ("2001:db8::1", "2001:db8::2", 64)}
 
-    def __init__(self, netnl):
+    def __init__(self, netnl, queues=2):
         free_packets_at_once()
         self.netnl = netnl
         self.netns = NetNS()
         defer(self.netns.__del__)
-        self.dev = NetdevSimDev(queue_count=2)
+        self.dev = NetdevSimDev(queue_count=queues)
         defer(self.dev.remove)
-        self.peer = NetdevSimDev(queue_count=2, ns=self.netns)
+        self.peer = NetdevSimDev(queue_count=queues, ns=self.netns)
         defer(self.peer.remove)
         self.nsim = self.dev.nsims[0]
         self.ifname, self.ifindex = self.nsim.ifname, self.nsim.ifindex
@@ -116,12 +116,11 @@ class Pair:
         # Addresses and so the connections outlive the interface going down.
         _write_file(f"/proc/sys/net/ipv6/conf/{self.ifname}/keep_addr_on_down",
                     1)
-        for ipver, (addr, peer, plen) in self.ADDRS.items():
+        for ipver, (_, peer, plen) in self.ADDRS.items():
             nodad = "nodad" if ipver == 6 else ""
-            ip(f"addr add {addr}/{plen} dev {self.ifname} {nodad}")
             ip(f"addr add {peer}/{plen} dev {self.peer_ifname} {nodad}",
                ns=self.netns)
-        ip(f"link set dev {self.ifname} up")
+        self.set_up()
         ip(f"link set dev {self.peer_ifname} up", ns=self.netns)
         # All that no rule is about arrives on the first queue.
         self._configure(f"-X {self.ifname} equal 1")
@@ -140,11 +139,18 @@ class Pair:
                 "link_device", f"{ns0.fileno()}:{self.ifindex} "
                 f"{ns1.fileno()}:{self.peer.nsims[0].ifindex}")
 
+    def set_up(self):
+        """Give the device its addresses and set it up"""
+        for ipver, (addr, _, plen) in self.ADDRS.items():
+            nodad = "nodad" if ipver == 6 else ""
+            ip(f"addr add {addr}/{plen} dev {self.ifname} {nodad}")
+        ip(f"link set dev {self.ifname} up")
+
     def steer(self, port, queue):
-        """Let TCP to a port arrive on a queue"""
-        for flow_type in ("tcp4", "tcp6"):
-            ethtool(f"-N {self.ifname} flow-type {flow_type} "
-                    f"dst-port {port} action {queue}")
+        """Let TCP to a port arrive on a queue, returns the rules' IDs"""
+        return [ethtool(f"-N {self.ifname} flow-type {flow_type} "
+                        f"dst-port {port} action {queue}").stdout.split()[-1]
+                for flow_type in ("tcp4", "tcp6")]
 
     def set_threaded(self):
         """Let threads instead of softirqs do the polling"""
@@ -352,7 +358,8 @@ class Flow:
         self._thread = None
         self._error = None
         if pair:
-            pair.steer(port, pair.QUEUE if queue is None else queue)
+            self.rules = pair.steer(port,
+                                    pair.QUEUE if queue is None else queue)
             addr = pair.ADDRS[ipver][0]
             with NetNSEnter(pair.netns.name):
                 self._sock = self._socket(ipver)

@@ -11,7 +11,7 @@ import errno
 import zcrx_lib as zl
 from zcrx_lib import COPY, KB, MB, NO_BUFFERS, Flow, Pair, Receiver
 
-from lib.py import KsftNamedVariant, KsftSkipEx, NetdevFamily, cmd
+from lib.py import KsftNamedVariant, KsftSkipEx, NetdevFamily, cmd, ethtool
 from lib.py import ksft_eq, ksft_exit, ksft_ge, ksft_gt, ksft_in, ksft_ne, \
     ksft_run, ksft_true, ksft_variants
 
@@ -383,6 +383,33 @@ def copies_get_what_was_given_back(netnl, size) -> None:
     rx.exit()
 
 
+def flow_moves_to_another_instance(netnl) -> None:
+    """
+    A rule is changed in mid-stream from the queue of one instance to that of
+    another one. The receive ends with an error when it meets the other's data,
+    without a notification, and a receive with the other instance goes on there.
+    """
+    pair = Pair(netnl, queues=3)
+    rx = Receiver(pair, "--area", 4 * MB, "--second", 2)
+    flow = Flow(pair, rx)
+    flow.start(MB)
+    flow.join()
+    flow.wait_arrived()
+    ethtool(f"-N {pair.ifname} flow-type tcp6 dst-port {rx.ports[0]} "
+            f"action 2 loc {flow.rules[1]}")
+    flow.start(MB)
+    end = rx.events.get("end")
+    ksft_eq(end["res"], -errno.EFAULT)
+    ksft_ge(end["bytes"], MB)
+    _check_nothing_happened(rx)
+    rx.do(f"move {flow.conn}")
+    flow.join()
+    flow.wait_arrived()
+    _check_nothing_happened(rx)
+    rx.exit()
+    pair.wait_no_zcrx()
+
+
 def unasked_types_are_counted_only(netnl) -> None:
     """
     What the descriptor does not ask for is counted, but brings no notification
@@ -433,6 +460,7 @@ def main() -> None:
               urgent_data_is_stepped_over,
               large_buffers_given_back_in_pieces,
               copies_get_what_was_given_back,
+              flow_moves_to_another_instance,
               unasked_types_are_counted_only,
               without_statistics_notifies_all_the_same],
              args=(NetdevFamily(), ))

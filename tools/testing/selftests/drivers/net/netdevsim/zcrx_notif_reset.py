@@ -14,9 +14,9 @@ import subprocess
 import zcrx_lib as zl
 from zcrx_lib import COPY, KB, MB, NO_BUFFERS, Flow, Pair, Receiver
 
-from lib.py import KsftNamedVariant, KsftSkipEx, NetdevFamily
-from lib.py import ip, ksft_eq, ksft_exit, ksft_in, ksft_not_in, ksft_run, \
-    ksft_true, ksft_variants
+from lib.py import KsftFailEx, KsftNamedVariant, KsftSkipEx, NetNS, NetdevFamily
+from lib.py import cmd, defer, ip, ksft_eq, ksft_exit, ksft_in, ksft_ne, \
+    ksft_not_in, ksft_run, ksft_true, ksft_variants
 
 AREA = 2 * MB
 
@@ -244,6 +244,88 @@ def device_removal_without_buffers(netnl) -> None:
     pair.wait_no_zcrx()
 
 
+XDP = zl.HERE.parents[2] / "net/lib/xdp_dummy.bpf.o"
+
+
+@ksft_variants([
+    KsftNamedVariant("channels", "ethtool -L {} combined 1",
+                     "ethtool -L {} combined 2"),
+    KsftNamedVariant("split", "ethtool -G {} tcp-data-split off",
+                     "ethtool -G {} tcp-data-split on"),
+    KsftNamedVariant("hds_thresh", "ethtool -G {} hds-thresh 100",
+                     "ethtool -G {} hds-thresh 0"),
+    KsftNamedVariant("xdp", f"ip link set {{}} xdpdrv obj {XDP} sec xdp.frags",
+                     "ip link set {} xdpdrv off"),
+])
+def reconfiguration_is_refused(netnl, change, undo) -> None:
+    """
+    What zcrx needs can't be changed while there is an instance, and trying to
+    does no harm to the flow.
+    """
+    pair = Pair(netnl)
+    change, undo = change.format(pair.ifname), undo.format(pair.ifname)
+    if cmd(change, fail=False).ret:
+        raise KsftSkipEx(f"can't be done without an instance: {change}")
+    cmd(undo)
+
+    # Without a rule yet, which would be a reason to refuse, too.
+    rx = Receiver(pair, "--area", AREA)
+    ksft_ne(cmd(change, fail=False).ret, 0, change)
+    flow = Flow(pair, rx)
+    flow.start()
+    flow.wait_progress(256 * KB)
+    ksft_ne(cmd(change, fail=False).ret, 0, change)
+    flow.wait_progress(256 * KB)
+    flow.stop()
+    flow.wait_arrived()
+    ksft_in("io-uring", pair.queue())
+    _check_notifications(pair, rx, flow)
+    rx.exit()
+    pair.wait_no_zcrx()
+
+
+def move_to_another_namespace(netnl) -> None:
+    """
+    The instance stays while the interface is moved to another network namespace
+    and back, and the flow goes on.
+    """
+    pair = Pair(netnl)
+    rx, flow = _traffic(pair)
+    other = NetNS()
+    defer(other.__del__)
+
+    ip(f"link set dev {pair.ifname} netns {other.name}")
+    ip(f"link set dev {pair.ifname} netns {os.getpid()}", ns=other)
+    pair.set_up()
+    ksft_in("io-uring", pair.queue())
+    flow.wait_progress(256 * KB)
+    flow.stop()
+    flow.wait_arrived()
+    _check_notifications(pair, rx, flow)
+    rx.exit()
+    pair.wait_no_zcrx()
+
+
+def receiver_starts_again_at_once(netnl) -> None:
+    """The queue of a receiver that was killed is soon there for the next one"""
+    pair = Pair(netnl)
+
+    def start():
+        try:
+            return Receiver(pair, "--area", AREA)
+        except KsftFailEx:
+            return None
+
+    for _ in range(10):
+        rx = zl.wait_until(start, "the queue", deadline=3)
+        flow = Flow(pair, rx)
+        flow.start()
+        flow.wait_progress(256 * KB)
+        rx.kill()
+        flow.close()
+    _check_usable(pair)
+
+
 def module_removal(netnl) -> None:
     """
     The module is removed while the receiver holds all buffers. It does not wait
@@ -279,6 +361,9 @@ def main() -> None:
               receiver_ends_without_buffers,
               device_removal,
               device_removal_without_buffers,
+              reconfiguration_is_refused,
+              move_to_another_namespace,
+              receiver_starts_again_at_once,
               module_removal],
              args=(NetdevFamily(), ))
     ksft_exit()

@@ -67,6 +67,7 @@ enum what {
 
 struct conn {
 	int			fd;
+	struct ifq		*ifq;
 	unsigned int		seed;
 	unsigned long long	bytes;
 	bool			corrupt;
@@ -74,6 +75,7 @@ struct conn {
 
 /* A piece of a buffer that we have. */
 struct piece {
+	struct ifq		*ifq;
 	__u64			off;
 	__u32			len;
 	unsigned int		conn;
@@ -81,6 +83,8 @@ struct piece {
 };
 
 static struct ifq q;
+static struct ifq second;	/* on the ring of the first */
+static int second_queue = -1;
 static bool auto_refill;
 static bool flush_always;
 
@@ -173,7 +177,7 @@ static void receive(unsigned int i)
 
 	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, conns[i].fd, NULL, 0, 0);
 	sqe->ioprio |= IORING_RECV_MULTISHOT;
-	sqe->zcrx_ifq_idx = q.id;
+	sqe->zcrx_ifq_idx = conns[i].ifq->id;
 	tag(sqe, W_RECV, i);
 }
 
@@ -227,6 +231,7 @@ static void accepted(unsigned int listener, int fd)
 		fail("TCP_RTO_MAX_MS", -errno);
 	c = &conns[nr_conns];
 	c->fd = fd;
+	c->ifq = &q;
 	if (getpeername(fd, (void *)&peer, &len))
 		fail("peer", -errno);
 	c->seed = port_of(&peer);
@@ -252,7 +257,7 @@ static void report_corrupt(struct piece *p, const char *when)
 
 static bool is_right(const struct piece *p)
 {
-	return is_expected(q.area + p->off, p->len, conns[p->conn].seed,
+	return is_expected(p->ifq->area + p->off, p->len, conns[p->conn].seed,
 			   p->pos);
 }
 
@@ -260,7 +265,9 @@ static void received(unsigned int i, const struct io_uring_cqe *cqe)
 {
 	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
 	struct conn *c = &conns[i];
+	const struct ifq *ifq = c->ifq;
 	struct piece p = {
+		.ifq = c->ifq,
 		.off = rcqe->off & ~IORING_ZCRX_AREA_MASK,
 		.len = cqe->res,
 		.conn = i,
@@ -268,8 +275,9 @@ static void received(unsigned int i, const struct io_uring_cqe *cqe)
 	};
 
 	c->bytes += p.len;
-	if ((rcqe->off & IORING_ZCRX_AREA_MASK) != q.area_token ||
-	    p.off >= q.area_size || p.len > q.buf_len - p.off % q.buf_len) {
+	if ((rcqe->off & IORING_ZCRX_AREA_MASK) != ifq->area_token ||
+	    p.off >= ifq->area_size ||
+	    p.len > ifq->buf_len - p.off % ifq->buf_len) {
 		report_corrupt(&p, "bounds");
 		return;
 	}
@@ -295,7 +303,8 @@ static int give(unsigned int n)
 	for (i = 0; i < n && !ret; i++) {
 		if (!is_right(&pieces[i]))
 			report_corrupt(&pieces[i], "return");
-		ret = ifq_refill(&q, pieces[i].off, pieces[i].len);
+		ret = ifq_refill(pieces[i].ifq, pieces[i].off,
+				 pieces[i].len);
 	}
 	nr_given += i;
 	nr_pieces -= i;
@@ -362,6 +371,10 @@ static void command(const char *line)
 	} else if (sscanf(line, "arm %u", &n) == 1) {
 		ret = ifq_arm(&q, n);
 	} else if (sscanf(line, "recv %u", &n) == 1 && n < nr_conns) {
+		receive(n);
+	} else if (sscanf(line, "move %u", &n) == 1 && n < nr_conns &&
+		   second.area) {
+		conns[n].ifq = &second;
 		receive(n);
 	} else {
 		ret = -EOPNOTSUPP;
@@ -465,6 +478,7 @@ static void show_help(void)
 		"usage: zcrx_rx [options]\n"
 		"  -i, --interface NAME	without it: no device, all is copied\n"
 		"  -q, --queue N\n"
+		"  -2, --second N	another instance, on this queue\n"
 		"  -a, --area BYTES	size of the area\n"
 		"  -k, --kind KIND	of area: normal, huge, udmabuf\n"
 		"  -b, --buf-len BYTES	size of a buffer, default a page\n"
@@ -484,6 +498,7 @@ static void parse(int argc, char **argv, struct options *o)
 	static const struct option longs[] = {
 		{ "interface",	required_argument,	NULL, 'i' },
 		{ "queue",	required_argument,	NULL, 'q' },
+		{ "second",	required_argument,	NULL, '2' },
 		{ "area",	required_argument,	NULL, 'a' },
 		{ "kind",	required_argument,	NULL, 'k' },
 		{ "buf-len",	required_argument,	NULL, 'b' },
@@ -499,7 +514,7 @@ static void parse(int argc, char **argv, struct options *o)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "i:q:a:k:b:r:m:sl:HfFC:", longs,
+	while ((c = getopt_long(argc, argv, "i:q:2:a:k:b:r:m:sl:HfFC:", longs,
 				NULL)) != -1) {
 		switch (c) {
 		case 'i':
@@ -507,6 +522,9 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'q':
 			o->queue = strtoul(optarg, NULL, 0);
+			break;
+		case '2':
+			second_queue = strtol(optarg, NULL, 0);
 			break;
 		case 'a':
 			o->area_size = strtoul(optarg, NULL, 0);
@@ -576,6 +594,11 @@ int main(int argc, char **argv)
 	if (o.faults || o.fail_cache)
 		register_with_faults(&o);
 	ret = ifq_open(&q, &o, &what);
+	if (!ret && second_queue >= 0) {
+		o.queue = second_queue;
+		second.ring = q.ring;
+		ret = ifq_open(&second, &o, &what);
+	}
 	if (ret)
 		fail(what, ret);
 	printf("{\"ev\": \"ready\", \"buf_len\": %u, \"buffers\": %zu, \"ports\": [",

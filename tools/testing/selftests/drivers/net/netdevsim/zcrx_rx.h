@@ -65,7 +65,10 @@ struct ifq {
 	struct io_uring_zcrx_notif_stats *stats; /* NULL: none */
 };
 
-/* 0 or a negative errno; @what then names the step that failed. */
+/*
+ * 0 or a negative errno; @what then names the step that failed. A ring that is
+ * there already is used.
+ */
 int ifq_open(struct ifq *q, const struct options *o, const char **what);
 /* The ring, then the memory. */
 void ifq_close(struct ifq *q);

@@ -103,6 +103,8 @@ static int open_ring(struct ifq *q)
 		.cq_entries = 16384,
 	};
 
+	if (q->ring.ring_fd)
+		return 0;
 	return io_uring_queue_init_params(64, &q->ring, &p);
 }
 
