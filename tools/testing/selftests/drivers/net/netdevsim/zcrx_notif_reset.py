@@ -13,9 +13,10 @@ import os
 import zcrx_lib as zl
 from zcrx_lib import COPY, KB, MB, NO_BUFFERS, Flow, Pair, Receiver
 
-from lib.py import KsftFailEx, KsftNamedVariant, KsftSkipEx, NetNS, NetdevFamily
-from lib.py import cmd, defer, ip, ksft_eq, ksft_exit, ksft_in, ksft_ne, ksft_not_in, ksft_run, \
-    ksft_true, ksft_variants
+from lib.py import KsftFailEx, KsftNamedVariant, KsftSkipEx, NetNS, \
+    NetdevFamily
+from lib.py import cmd, defer, ip, ksft_eq, ksft_exit, ksft_in, ksft_ne, \
+    ksft_not_in, ksft_run, ksft_true, ksft_variants
 
 AREA = 2 * MB
 
