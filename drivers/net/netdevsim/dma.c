@@ -59,8 +59,8 @@ struct platform_device *nsim_dma_create(void)
 
 	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
 #if defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE) || \
-    defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) || \
-    defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU_ALL)
+	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) || \
+	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU_ALL)
 	/* It writes by the CPU, through its caches. On a machine whose devices
 	 * don't, a sync for the CPU would throw away what it has written.
 	 */
