@@ -73,3 +73,8 @@ int iou_exit_workers(void)
 	closedir(dir);
 	return n;
 }
+
+bool rings_freed(void *unused)
+{
+	return iou_exit_workers() == 0;
+}

@@ -27,11 +27,6 @@
 /* How long it may take until a closed ring is freed, in ms. */
 #define FREE_TIME	10000
 
-static bool rings_freed(void *unused)
-{
-	return iou_exit_workers() == 0;
-}
-
 static bool vmpin_is(void *kb)
 {
 	return vmpin_kb() == *(long *)kb;

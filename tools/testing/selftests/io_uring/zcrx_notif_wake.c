@@ -251,10 +251,15 @@ TEST_F(wake, notification_ends_the_sleep)
 	}
 }
 
-/* What wakes above is the notification: without it nothing does. */
-TEST(type_not_asked_for_does_not_wake)
+/*
+ * An event in another thread, of which an eventfd that @reg registers hears
+ * nothing. There is a CQE if @notified.
+ */
+static void __eventfd_is_silent(struct __test_metadata *_metadata, __u32 mask,
+				int (*reg)(struct io_uring *ring, int fd),
+				bool notified)
 {
-	struct __kernel_timespec ts = { .tv_sec = 1 };
+	struct __kernel_timespec ts = { .tv_sec = notified ? LONG_WAIT : 1 };
 	struct receiver r = { .sleeper = syscall(__NR_gettid) };
 	int event_fd = eventfd(0, EFD_NONBLOCK);
 	struct io_uring_cqe *cqe;
@@ -263,46 +268,36 @@ TEST(type_not_asked_for_does_not_wake)
 	__u64 count;
 
 	ASSERT_LE(0, event_fd);
-	ASSERT_EQ(0, open_creator(&q, ZCRX_NOTIF_NO_BUFFERS, 0));
-	ASSERT_EQ(0, io_uring_register_eventfd(&q.ring, event_fd));
+	ASSERT_EQ(0, open_creator(&q, mask, 0));
+	ASSERT_EQ(0, reg(&q.ring, event_fd));
 	r.from = &q;
 	r.fd = zn_export(&q);
 	ASSERT_LE(0, r.fd);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, receive_when_asleep, &r));
-	EXPECT_EQ(-ETIME, io_uring_wait_cqe_timeout(&q.ring, &cqe, &ts));
-	ASSERT_EQ(0, pthread_join(thread, NULL));
-	EXPECT_EQ(0, r.ret);
+	ASSERT_EQ(0, start_receiver(&r, &thread, NULL));
+	EXPECT_EQ(notified ? 0 : -ETIME,
+		  io_uring_wait_cqe_timeout(&q.ring, &cqe, &ts));
+	EXPECT_EQ(0, end_receiver(&r, &thread, NULL));
 	EXPECT_EQ(-1, read(event_fd, &count, sizeof(count)));
 	zn_close(&q);
 	close(r.fd);
 	close(event_fd);
 }
 
+#define eventfd_is_silent(mask, reg, notified) \
+	__eventfd_is_silent(_metadata, mask, reg, notified)
+
+/* What wakes above is the notification: without it nothing does. */
+TEST(type_not_asked_for_does_not_wake)
+{
+	eventfd_is_silent(ZCRX_NOTIF_NO_BUFFERS, io_uring_register_eventfd,
+			  false);
+}
+
 /* An eventfd for async completions hears of no CQE of task work. */
 TEST(async_eventfd_is_not_triggered)
 {
-	struct receiver r = { .sleeper = syscall(__NR_gettid) };
-	int event_fd = eventfd(0, EFD_NONBLOCK);
-	struct io_uring_cqe *cqe;
-	pthread_t thread;
-	struct zn_ifq q;
-	__u64 count;
-
-	ASSERT_LE(0, event_fd);
-	ASSERT_EQ(0, open_creator(&q, ZCRX_NOTIF_COPY, 0));
-	ASSERT_EQ(0, io_uring_register_eventfd_async(&q.ring, event_fd));
-	r.from = &q;
-	r.fd = zn_export(&q);
-	ASSERT_LE(0, r.fd);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, receive_when_asleep, &r));
-	EXPECT_EQ(0, io_uring_wait_cqe(&q.ring, &cqe));
-	EXPECT_EQ(ZCRX_NOTIF_COPY, cqe->res);
-	ASSERT_EQ(0, pthread_join(thread, NULL));
-	EXPECT_EQ(0, r.ret);
-	EXPECT_EQ(-1, read(event_fd, &count, sizeof(count)));
-	zn_close(&q);
-	close(r.fd);
-	close(event_fd);
+	eventfd_is_silent(ZCRX_NOTIF_COPY, io_uring_register_eventfd_async,
+			  true);
 }
 
 TEST_HARNESS_MAIN

@@ -30,8 +30,14 @@ def _traffic(pair):
     return rx, flow
 
 
-def _check_notifications(pair, rx, flow):
-    """Buffers run out, that is notified of, and the flow goes on"""
+def _finish(pair, rx, flow):
+    """
+    The receiver still has its queue. Buffers run out, that is notified of, the
+    flow goes on, and nothing is left.
+    """
+    flow.stop()
+    flow.wait_arrived()
+    ksft_in("io-uring", pair.queue())
     # Under traffic they may have run out already.
     while rx.events.count("notif"):
         ksft_eq(rx.notification(), NO_BUFFERS)
@@ -45,6 +51,8 @@ def _check_notifications(pair, rx, flow):
     stats = rx.stats()
     ksft_eq((stats["copy_count"], stats["copy_bytes"]), (0, 0), "copies")
     ksft_eq(stats["no_buffers_count"], pair.alloc_fail())
+    rx.exit()
+    pair.wait_no_zcrx()
 
 
 def _check_usable(pair):
@@ -75,13 +83,7 @@ def queue_reset(netnl, mode) -> None:
     pair.reset_queue(mode)
     rx.do("refill")
     flow.wait_progress(256 * KB)
-    flow.stop()
-    flow.wait_arrived()
-
-    ksft_in("io-uring", pair.queue())
-    _check_notifications(pair, rx, flow)
-    rx.exit()
-    pair.wait_no_zcrx()
+    _finish(pair, rx, flow)
 
 
 @ksft_variants([KsftNamedVariant(f"mode_{mode}", mode) for mode in range(4)])
@@ -128,12 +130,7 @@ def interface_down_and_up(netnl) -> None:
         _set_link(pair, "up")
         ksft_in("io-uring", pair.queue())
         flow.wait_progress(256 * KB)
-    flow.stop()
-    flow.wait_arrived()
-
-    _check_notifications(pair, rx, flow)
-    rx.exit()
-    pair.wait_no_zcrx()
+    _finish(pair, rx, flow)
 
 
 def interface_down_without_buffers(netnl) -> None:
@@ -276,12 +273,7 @@ def reconfiguration_is_refused(netnl, change, undo) -> None:
     flow.wait_progress(256 * KB)
     ksft_ne(cmd(change, fail=False).ret, 0, change)
     flow.wait_progress(256 * KB)
-    flow.stop()
-    flow.wait_arrived()
-    ksft_in("io-uring", pair.queue())
-    _check_notifications(pair, rx, flow)
-    rx.exit()
-    pair.wait_no_zcrx()
+    _finish(pair, rx, flow)
 
 
 def move_to_another_namespace(netnl) -> None:
@@ -299,11 +291,7 @@ def move_to_another_namespace(netnl) -> None:
     pair.set_up()
     ksft_in("io-uring", pair.queue())
     flow.wait_progress(256 * KB)
-    flow.stop()
-    flow.wait_arrived()
-    _check_notifications(pair, rx, flow)
-    rx.exit()
-    pair.wait_no_zcrx()
+    _finish(pair, rx, flow)
 
 
 def receiver_starts_again_at_once(netnl) -> None:
