@@ -129,7 +129,6 @@ int do_connect(const uint64_t *a)
 	}
 	if (socks[s].server >= 0) {
 		const struct linger none = { .l_onoff = 1 };
-
 		const int lowat = a[2] % 65536;
 
 		setsockopt(socks[s].server, SOL_SOCKET, SO_LINGER, &none,
