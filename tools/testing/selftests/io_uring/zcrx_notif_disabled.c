@@ -176,6 +176,12 @@ FIXTURE_VARIANT_ADD(maker, executes_while_another_has_it_pending)
 	.enabled_before = true,
 };
 
+static int enable(int ring_fd)
+{
+	return syscall(__NR_io_uring_register, ring_fd,
+		       IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
 FIXTURE_SETUP(maker)
 {
 	self->ring_fd = -1;
@@ -184,6 +190,13 @@ FIXTURE_SETUP(maker)
 	self->ring_fd = zn_remote_ring(&self->r);
 	if (self->ring_fd < 0)
 		SKIP(return, "pidfd_getfd: %s", strerror(-self->ring_fd));
+	if (variant->enabled_before)
+		ASSERT_EQ(0, enable(self->ring_fd));
+	if (variant->event_before)
+		ASSERT_EQ(0, zn_make_copy(&self->i, &self->ev));
+	ASSERT_EQ(0, variant->end(&self->r));
+	/* This one finds nobody to wake. */
+	ASSERT_EQ(0, zn_make_copy(&self->i, &self->ev));
 }
 
 FIXTURE_TEARDOWN(maker)
@@ -195,28 +208,8 @@ FIXTURE_TEARDOWN(maker)
 	EXPECT_EQ(0, self->ev.notifs + self->ev.others);
 }
 
-static int enable(int ring_fd)
-{
-	return syscall(__NR_io_uring_register, ring_fd,
-		       IORING_REGISTER_ENABLE_RINGS, NULL, 0);
-}
-
-/* As the variant says, with an event behind it, which finds nobody to wake. */
-static void end_maker(struct __test_metadata *_metadata,
-		      FIXTURE_DATA(maker) *self,
-		      const FIXTURE_VARIANT(maker) *variant)
-{
-	if (variant->enabled_before)
-		ASSERT_EQ(0, enable(self->ring_fd));
-	if (variant->event_before)
-		ASSERT_EQ(0, zn_make_copy(&self->i, &self->ev));
-	ASSERT_EQ(0, variant->end(&self->r));
-	ASSERT_EQ(0, zn_make_copy(&self->i, &self->ev));
-}
-
 TEST_F(maker, leaves_a_ring_that_can_be_enabled)
 {
-	end_maker(_metadata, self, variant);
 	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
 
 	if (!variant->enabled_before)
@@ -228,7 +221,6 @@ TEST_F(maker, leaves_a_ring_that_can_be_enabled)
 
 TEST_F(maker, leaves_a_ring_that_can_be_closed)
 {
-	end_maker(_metadata, self, variant);
 	ASSERT_EQ(0, close(self->ring_fd));
 	self->ring_fd = -1;
 	EXPECT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
