@@ -121,8 +121,10 @@ static int do_enable(const uint64_t *a)
 	struct ring *r = &rings[a[0] % NR_RINGS];
 	int ret = sys_register(r->fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 
-	if (!ret)
+	if (!ret) {
 		r->tid = gettid();
+		r->flags &= ~IORING_SETUP_R_DISABLED;
+	}
 	return ret;
 }
 
@@ -431,6 +433,7 @@ static void exec_ops(const struct op *op, const struct op *end)
 		if (n > end - op - 1)
 			n = end - op - 1;
 		model_share_all();
+		rings_share_all();
 		pid = fork();
 		if (!pid)
 			exec_child(op + 1, op + 1 + n);

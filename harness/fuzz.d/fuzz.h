@@ -118,7 +118,7 @@ struct ring {
 	struct io_cqring_offsets cq;
 	unsigned int	queued;		/* not submitted yet */
 	bool		foreign;	/* inherited, another task's */
-	pid_t		tid;		/* who made or enabled it */
+	pid_t		tid;		/* who made or enabled it, 0 if unknown */
 };
 
 extern struct ring rings[NR_RINGS];
@@ -128,6 +128,8 @@ int ring_setup(struct ring *r, uint32_t flags, uint32_t sq, uint32_t cq);
 /* Returns 0 for a slot without a ring of ours. */
 int ring_resize(struct ring *r, uint32_t sq, uint32_t cq);
 void ring_close(struct ring *r);
+/* Before a fork(): a ring that is not enabled yet can be by either process. */
+void rings_share_all(void);
 /* NULL when the queue is full or the ring closed */
 struct io_uring_sqe *ring_sqe(struct ring *r);
 /* Submit and wait for @nr up to @ms; returns what the call does. */

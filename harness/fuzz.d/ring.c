@@ -122,6 +122,13 @@ void ring_close(struct ring *r)
 	r->map = NULL;
 }
 
+void rings_share_all(void)
+{
+	for (unsigned int i = 0; i < NR_RINGS; i++)
+		if (rings[i].flags & IORING_SETUP_R_DISABLED)
+			rings[i].tid = 0;
+}
+
 struct io_uring_sqe *ring_sqe(struct ring *r)
 {
 	struct io_uring_sqe *sqe;
