@@ -17,9 +17,10 @@ BUILD = Path(os.environ.get("ZCRX_BUILD") or TOP / "build")
 ROOM = BUILD / "bench"
 SELFTESTS = TOP / "tools/testing/selftests/drivers/net/netdevsim"
 
-# The base cannot receive on netdevsim, the series that makes it able to does
-# not touch io_uring: with it alone, io_uring is the unpatched one.
-BASE_SERIES = "netdevsim-zcrx"
+# What notifications cost is to what they are posted on: Linux with the fixes. The
+# base cannot receive on netdevsim, and the series that makes it able to does not
+# touch the rest.
+FIXES, NIC = "zcrx-fixes", "netdevsim-zcrx"
 UNTOUCHED = ("io_uring", "include/linux/io_uring*", "include/uapi/linux/io_uring*",
              "net/core/page_pool*", "include/net/page_pool", "net/ipv4")
 
@@ -39,11 +40,11 @@ def run(command, **how):
 def kernels():
     """{"base": image, "ours": image}"""
     ours = run([HARNESS / "kernel", "--path"]).split("\n")[-2]
-    branch = run([TOP / "series/alone", BASE_SERIES]).strip()
-    different = run(["git", "-C", BUILD / "linux", "diff", "--name-only", "base", branch, "--",
+    branch = run([TOP / "series/alone", FIXES, NIC]).strip()
+    different = run(["git", "-C", BUILD / "linux", "diff", "--name-only", FIXES, branch, "--",
                      *UNTOUCHED])
     if different:
-        raise Wrong(f"the series {BASE_SERIES} is no base to compare with, it changes:\n{different}")
+        raise Wrong(f"the series {NIC} is no base to compare with, it changes:\n{different}")
     base = run([HARNESS / "kernel", "--path"],
                env={**os.environ, "BRANCH": branch, "KCONFIG": ""}).split("\n")[-2]
     return {"base": Path(base), "ours": Path(ours)}

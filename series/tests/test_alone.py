@@ -27,6 +27,15 @@ class Alone(World):
         self.assertEqual(self.succeeds("series/alone", "one"), "one")
         self.assertEqual(self.succeeds("series/alone", "two"), "alone/two")
 
+    def test_branch_of_several_leaves_out_what_is_between(self):
+        self.write("series/mid/0000-cover-letter", "Between\n\nText.\n")
+        self.write("series/mid/0001-net-between.patch", mail(
+            "net: between", [], hunks("net/core.c", TWO, edited(TWO, 1, "between"))))
+        self.write("series/order", "one\nmid\ntwo\n")
+        self.assertEqual(self.succeeds("series/alone", "two", "one"), "two")
+        self.succeeds("series/assemble")
+        self.assertEqual(self.succeeds("series/alone", "two", "one"), "alone/one_two")
+
     def test_it_follows_the_repository(self):
         first = self.git("rev-parse", self.succeeds("series/alone", "two"),
                          cwd=self.linux)
