@@ -1,28 +1,119 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ethtool operations of ntuple rules. What a packet does with them is in
- * steer.c.
+ * Ntuple rules: the ethtool operations, and what a packet does with them.
  *
  * A rule matches TCP over IPv4 or over IPv6 by destination port and nothing
  * else, and names an RX queue or an RSS context. There is no dropping and no
  * waking up. User space chooses the location.
  */
 
+#include <linux/bitmap.h>
 #include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/netdevice.h>
+#include <linux/rcupdate.h>
 #include <linux/rtnetlink.h>
+#include <linux/slab.h>
 #include <linux/string.h>
+#include <net/flow_dissector.h>
 
 #include "netdevsim.h"
 #include "steer.h"
 
-static u32 nsim_rules_count(const struct nsim_steer *steer)
+#define NSIM_RULES_MAX		64
+
+/**
+ * struct nsim_rule - where TCP packets to one port go
+ * @n_proto: ETH_P_IP or ETH_P_IPV6, network byte order
+ * @port: TCP destination port, network byte order
+ * @is_ctx: @dest is an RSS context, not an RX queue
+ * @dest: RX queue or RSS context
+ */
+struct nsim_rule {
+	__be16 n_proto;
+	__be16 port;
+	bool is_ctx;
+	u16 dest;
+};
+
+/**
+ * struct nsim_rules - the ntuple rules of one device
+ * @rcu: to free it, kfree_rcu() wants it near the start
+ * @used: which of @rule are in use
+ * @rule: by location, the lowest one that matches wins
+ *
+ * They are looked up under RCU and replaced as a whole, as struct nsim_steer
+ * is.
+ */
+struct nsim_rules {
+	struct rcu_head rcu;
+	DECLARE_BITMAP(used, NSIM_RULES_MAX);
+	struct nsim_rule rule[NSIM_RULES_MAX];
+};
+
+static const struct nsim_rule *nsim_rule_match(const struct netdevsim *ns,
+					       const struct sk_buff *skb)
 {
-	return bitmap_weight(steer->used, NSIM_RULES_MAX);
+	const struct nsim_rules *rules = rcu_dereference(ns->rules);
+	struct flow_keys keys;
+	unsigned int loc;
+
+	if (!rules || bitmap_empty(rules->used, NSIM_RULES_MAX))
+		return NULL;
+
+	nsim_flow_dissect(ns->netdev, skb, &keys);
+	if (keys.basic.ip_proto != IPPROTO_TCP ||
+	    keys.control.flags & FLOW_DIS_IS_FRAGMENT)
+		return NULL;
+
+	for_each_set_bit(loc, rules->used, NSIM_RULES_MAX) {
+		const struct nsim_rule *rule = &rules->rule[loc];
+
+		if (rule->n_proto == keys.basic.n_proto &&
+		    rule->port == keys.ports.dst)
+			return rule;
+	}
+
+	return NULL;
 }
 
-static int nsim_rule_get(const struct nsim_steer *steer,
+/**
+ * nsim_ntuple_rxq() - choose the RX queue of a packet by ntuple rules, then RSS
+ * @ns: receiving device
+ * @skb: the packet as it's sent, data at the Ethernet header; gets the hash
+ *	 if receive hashing (NETIF_F_RXHASH) is on
+ *
+ * Context: Any, under rcu_read_lock().
+ * Return: Index of an RX queue, which may be gone if the number of queues is
+ *	   being changed, or -ENOENT if the sender chooses.
+ */
+int nsim_ntuple_rxq(struct netdevsim *ns, struct sk_buff *skb)
+{
+	const struct nsim_rule *rule = nsim_rule_match(ns, skb);
+	/* Whatever the rule says, the packet gets its hash */
+	int rxq = nsim_rss_rxq(ns, skb, rule && rule->is_ctx ? rule->dest : 0);
+
+	return rule && !rule->is_ctx ? rule->dest : rxq;
+}
+
+static struct nsim_rules *nsim_rules_copy(struct netdevsim *ns)
+{
+	return kmemdup(rtnl_dereference(ns->rules), sizeof(struct nsim_rules),
+		       GFP_KERNEL_ACCOUNT);
+}
+
+static void nsim_rules_publish(struct netdevsim *ns, struct nsim_rules *rules)
+{
+	rules = rcu_replace_pointer(ns->rules, rules, lockdep_rtnl_is_held());
+	kfree_rcu(rules, rcu);
+}
+
+static u32 nsim_rules_count(const struct nsim_rules *rules)
+{
+	return bitmap_weight(rules->used, NSIM_RULES_MAX);
+}
+
+static int nsim_rule_get(const struct nsim_rules *rules,
 			 struct ethtool_rxnfc *info)
 {
 	struct ethtool_rx_flow_spec *fs = &info->fs;
@@ -31,10 +122,10 @@ static int nsim_rule_get(const struct nsim_steer *steer,
 
 	if (loc >= NSIM_RULES_MAX)
 		return -EINVAL;
-	if (!test_bit(loc, steer->used))
+	if (!test_bit(loc, rules->used))
 		return -ENOENT;
 
-	rule = &steer->rules[loc];
+	rule = &rules->rule[loc];
 	memset(fs, 0, sizeof(*fs));
 	fs->location = loc;
 	if (rule->n_proto == htons(ETH_P_IP)) {
@@ -56,15 +147,15 @@ static int nsim_rule_get(const struct nsim_steer *steer,
 	return 0;
 }
 
-static int nsim_rules_list(const struct nsim_steer *steer,
+static int nsim_rules_list(const struct nsim_rules *rules,
 			   struct ethtool_rxnfc *info, u32 *rule_locs)
 {
 	unsigned int loc, n = 0;
 
-	if (info->rule_cnt < nsim_rules_count(steer))
+	if (info->rule_cnt < nsim_rules_count(rules))
 		return -EMSGSIZE;
 
-	for_each_set_bit(loc, steer->used, NSIM_RULES_MAX)
+	for_each_set_bit(loc, rules->used, NSIM_RULES_MAX)
 		rule_locs[n++] = loc;
 	info->rule_cnt = n;
 	info->data = NSIM_RULES_MAX;
@@ -76,21 +167,21 @@ int nsim_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info,
 		   u32 *rule_locs)
 {
 	struct netdevsim *ns = netdev_priv(dev);
-	const struct nsim_steer *steer;
+	const struct nsim_rules *rules;
 
-	steer = rtnl_dereference(ns->steer);
-	if (!steer)
+	rules = rtnl_dereference(ns->rules);
+	if (!rules)
 		return -EOPNOTSUPP;
 
 	switch (info->cmd) {
 	case ETHTOOL_GRXCLSRLCNT:
-		info->rule_cnt = nsim_rules_count(steer);
+		info->rule_cnt = nsim_rules_count(rules);
 		info->data = NSIM_RULES_MAX;
 		return 0;
 	case ETHTOOL_GRXCLSRULE:
-		return nsim_rule_get(steer, info);
+		return nsim_rule_get(rules, info);
 	case ETHTOOL_GRXCLSRLALL:
-		return nsim_rules_list(steer, info, rule_locs);
+		return nsim_rules_list(rules, info, rule_locs);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -147,7 +238,7 @@ static int nsim_rule_insert(struct net_device *dev,
 			    const struct ethtool_rxnfc *info)
 {
 	struct netdevsim *ns = netdev_priv(dev);
-	struct nsim_steer *steer;
+	struct nsim_rules *rules;
 	struct nsim_rule rule;
 	int err;
 
@@ -158,32 +249,32 @@ static int nsim_rule_insert(struct net_device *dev,
 	if (err)
 		return err;
 
-	steer = nsim_steer_copy(ns);
-	if (!steer)
+	rules = nsim_rules_copy(ns);
+	if (!rules)
 		return -ENOMEM;
 
-	steer->rules[info->fs.location] = rule;
-	__set_bit(info->fs.location, steer->used);
-	nsim_steer_publish(ns, steer);
+	rules->rule[info->fs.location] = rule;
+	__set_bit(info->fs.location, rules->used);
+	nsim_rules_publish(ns, rules);
 
 	return 0;
 }
 
 static int nsim_rule_delete(struct netdevsim *ns, u32 loc)
 {
-	struct nsim_steer *steer;
+	struct nsim_rules *rules;
 
 	if (loc >= NSIM_RULES_MAX)
 		return -EINVAL;
-	if (!test_bit(loc, rtnl_dereference(ns->steer)->used))
+	if (!test_bit(loc, rtnl_dereference(ns->rules)->used))
 		return -ENOENT;
 
-	steer = nsim_steer_copy(ns);
-	if (!steer)
+	rules = nsim_rules_copy(ns);
+	if (!rules)
 		return -ENOMEM;
 
-	__clear_bit(loc, steer->used);
-	nsim_steer_publish(ns, steer);
+	__clear_bit(loc, rules->used);
+	nsim_rules_publish(ns, rules);
 
 	return 0;
 }
@@ -192,7 +283,7 @@ int nsim_set_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info)
 {
 	struct netdevsim *ns = netdev_priv(dev);
 
-	if (!rcu_access_pointer(ns->steer))
+	if (!rcu_access_pointer(ns->rules))
 		return -EOPNOTSUPP;
 
 	switch (info->cmd) {
@@ -203,4 +294,37 @@ int nsim_set_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info)
 	default:
 		return -EOPNOTSUPP;
 	}
+}
+
+/**
+ * nsim_ntuple_init() - give a device its table of ntuple rules
+ * @ns: device that isn't registered yet
+ *
+ * Devices for which this isn't called refuse the ethtool operations.
+ *
+ * Context: Process context with RTNL held.
+ * Return: 0 or -ENOMEM.
+ */
+int nsim_ntuple_init(struct netdevsim *ns)
+{
+	struct nsim_rules *rules = kzalloc_obj(*rules, GFP_KERNEL_ACCOUNT);
+
+	if (!rules)
+		return -ENOMEM;
+
+	rcu_assign_pointer(ns->rules, rules);
+	ns->netdev->features |= NETIF_F_NTUPLE;
+
+	return 0;
+}
+
+/**
+ * nsim_ntuple_uninit() - free the table of ntuple rules
+ * @ns: device that nobody can send to any more
+ *
+ * Context: Process context with RTNL held.
+ */
+void nsim_ntuple_uninit(struct netdevsim *ns)
+{
+	kfree(rcu_replace_pointer(ns->rules, NULL, lockdep_rtnl_is_held()));
 }

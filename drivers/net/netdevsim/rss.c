@@ -110,9 +110,13 @@ static int nsim_rss_write(struct net_device *dev, u32 ctx, u8 hfunc,
 
 	if (key)
 		memcpy(steer->key, key, sizeof(steer->key));
-	if (indir)
+	if (indir) {
 		for (i = 0; i < NSIM_RSS_INDIR_SIZE; i++)
 			steer->indir[ctx][i] = indir[i];
+		/* From now on, also if it's the default one again */
+		if (!ctx)
+			steer->indir_set = true;
+	}
 	nsim_steer_publish(ns, steer);
 
 	return 0;

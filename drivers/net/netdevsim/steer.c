@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Receive steering: which RX queue a packet is put on.
+ * Receive side scaling: which RX queue a packet is put on.
  *
- * This imitates a NIC that has ntuple filters, then RSS: a rule by TCP
- * destination port names a queue or an RSS context, all other packets are
- * hashed, and the hash picks an entry of an indirection table. The hash is
- * Toeplitz over the addresses and, for TCP and UDP, the ports. What isn't IP
- * hashes to zero.
+ * This imitates a NIC: packets are hashed, and the hash picks an entry of an
+ * indirection table. The hash is Toeplitz over the addresses and, for TCP and
+ * UDP, the ports. What isn't IP hashes to zero.
  *
- * Unlike a NIC it lets the sender choose until it's asked to do otherwise:
- * without a matching rule and as long as the indirection table is the default
- * one, the index of the TX queue stays the index of the RX queue. Tests can
- * thus address a queue with mqprio, or skbedit on the peer. It also sees GSO
- * packets whole, never looks into tunnels, and costs CPU time of the sender.
+ * Unlike a NIC it lets the sender choose at first: until user space sets the
+ * indirection table of the device, the index of the TX queue is the index of
+ * the RX queue. Tests can thus address a queue with mqprio, or skbedit on the
+ * peer. It also sees GSO packets whole, never looks into tunnels, and costs CPU
+ * time of the sender.
  */
 
-#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -62,23 +59,31 @@ void nsim_steer_publish(struct netdevsim *ns, struct nsim_steer *steer)
 	kfree_rcu(steer, rcu);
 }
 
-static bool nsim_flow_dissect(const struct net_device *dev,
-			      const struct sk_buff *skb,
-			      struct flow_keys *keys)
+/**
+ * nsim_flow_dissect() - find addresses and ports of a packet
+ * @dev: receiving device
+ * @skb: the packet as it's sent, data at the Ethernet header
+ * @keys: where to put them, all zero if there are none
+ *
+ * Context: Any, under rcu_read_lock().
+ */
+void nsim_flow_dissect(const struct net_device *dev, const struct sk_buff *skb,
+		       struct flow_keys *keys)
 {
 	const struct ethhdr *eth = (const struct ethhdr *)skb->data;
 
 	memset(keys, 0, sizeof(*keys));
 	if (skb_headlen(skb) < ETH_HLEN)
-		return false;
+		return;
 
 	/* From the Ethernet header on: VLAN tags are part of the data here and
 	 * the network header of the skb can be anywhere.
 	 */
-	return __skb_flow_dissect(dev_net_rcu(dev), skb, &flow_keys_dissector,
-				  keys, skb->data, eth->h_proto, ETH_HLEN,
-				  skb_headlen(skb),
-				  FLOW_DISSECTOR_F_STOP_AT_ENCAP);
+	if (!__skb_flow_dissect(dev_net_rcu(dev), skb, &flow_keys_dissector,
+				keys, skb->data, eth->h_proto, ETH_HLEN,
+				skb_headlen(skb),
+				FLOW_DISSECTOR_F_STOP_AT_ENCAP))
+		memset(keys, 0, sizeof(*keys));
 }
 
 static bool nsim_flow_has_ports(const struct flow_keys *keys)
@@ -86,25 +91,6 @@ static bool nsim_flow_has_ports(const struct flow_keys *keys)
 	return !(keys->control.flags & FLOW_DIS_IS_FRAGMENT) &&
 	       (keys->basic.ip_proto == IPPROTO_TCP ||
 		keys->basic.ip_proto == IPPROTO_UDP);
-}
-
-static const struct nsim_rule *
-nsim_rule_match(const struct nsim_steer *steer, const struct flow_keys *keys)
-{
-	unsigned int loc;
-
-	if (keys->basic.ip_proto != IPPROTO_TCP || !nsim_flow_has_ports(keys))
-		return NULL;
-
-	for_each_set_bit(loc, steer->used, NSIM_RULES_MAX) {
-		const struct nsim_rule *rule = &steer->rules[loc];
-
-		if (rule->n_proto == keys->basic.n_proto &&
-		    rule->port == keys->ports.dst)
-			return rule;
-	}
-
-	return NULL;
 }
 
 static u32 nsim_toeplitz(const u8 *key, const u8 *input, size_t len)
@@ -158,55 +144,40 @@ static u32 nsim_flow_hash(const struct nsim_steer *steer,
 }
 
 /**
- * nsim_steer_rxq() - choose the RX queue of a packet
+ * nsim_rss_rxq() - choose the RX queue of a packet by RSS
  * @ns: receiving device
  * @skb: the packet as it's sent, data at the Ethernet header; gets the hash
  *	 if receive hashing (NETIF_F_RXHASH) is on
+ * @ctx: RSS context whose table decides, 0 is the device's own
  *
  * Context: Any, under rcu_read_lock().
- * Return: Index of one of the real RX queues, or -ENOENT if the receiving
- *	   device has nothing to say about it and the sender chooses.
+ * Return: Index of an RX queue, which may be gone if the number of queues is
+ *	   being changed, or -ENOENT if the sender chooses.
  */
-int nsim_steer_rxq(struct netdevsim *ns, struct sk_buff *skb)
+int nsim_rss_rxq(struct netdevsim *ns, struct sk_buff *skb, u32 ctx)
 {
 	const struct net_device *dev = ns->netdev;
 	const struct nsim_steer *steer;
-	const struct nsim_rule *rule;
 	enum pkt_hash_types type;
 	struct flow_keys keys;
-	unsigned int rxq;
 	bool rss, report;
-	u32 hash, ctx;
+	u32 hash;
 
 	steer = rcu_dereference(ns->steer);
 	if (!steer)
 		return -ENOENT;
 
-	rss = READ_ONCE(dev->ethtool->rss_indir_user_size);
+	rss = steer->indir_set || ctx;
 	report = READ_ONCE(dev->features) & NETIF_F_RXHASH;
-	if (!rss && !report && bitmap_empty(steer->used, NSIM_RULES_MAX))
+	if (!rss && !report)
 		return -ENOENT;
 
-	if (!nsim_flow_dissect(dev, skb, &keys))
-		memset(&keys, 0, sizeof(keys));
-
+	nsim_flow_dissect(dev, skb, &keys);
 	hash = nsim_flow_hash(steer, &keys, &type);
 	if (report)
 		skb_set_hash(skb, hash, type);
 
-	rule = nsim_rule_match(steer, &keys);
-	if (!rule && !rss)
-		return -ENOENT;
-
-	if (rule && !rule->is_ctx) {
-		rxq = rule->dest;
-	} else {
-		ctx = rule ? rule->dest : 0;
-		rxq = steer->indir[ctx][hash % NSIM_RSS_INDIR_SIZE];
-	}
-
-	/* A change of the number of channels may be under way */
-	return rxq < READ_ONCE(dev->real_num_rx_queues) ? rxq : -ENOENT;
+	return rss ? steer->indir[ctx][hash % NSIM_RSS_INDIR_SIZE] : -ENOENT;
 }
 
 /**

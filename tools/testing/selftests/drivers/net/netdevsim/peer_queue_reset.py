@@ -140,17 +140,18 @@ class Flood:
         _expect_more("datagrams arrive", self._received, 1000)
 
 
-def _wait_for_more(value, amount):
+def _wait_for_more(value, amount, start=None):
     """ Let a value grow, with time for retransmission on a slow machine """
-    start = value()
+    if start is None:
+        start = value()
     end = time.monotonic() + 15
     while value() - start < amount and time.monotonic() < end:
         time.sleep(0.02)
     return value() - start
 
 
-def _expect_more(what, value, amount):
-    ksft_ge(_wait_for_more(value, amount), amount, comment=what)
+def _expect_more(what, value, amount, start=None):
+    ksft_ge(_wait_for_more(value, amount, start), amount, comment=what)
 
 
 def _reset(nsim, mode, queue=0):
@@ -282,31 +283,45 @@ def _kept_from_running(pid, cpu):
         hog.wait()
 
 
-def sender_is_woken_after_loopback(cfg) -> None:
-    """ Not even when loopback was switched off while the queue was stopped """
+@contextlib.contextmanager
+def _without_napi(netnl, ifindex):
+    """ The only NAPI instance of a device does not run """
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) < 2:
         raise KsftSkipEx("One CPU is busy during this test, that takes two")
-    defer(os.sched_setaffinity, 0, cpus)
-    with NetdevSimDev() as nsimdev, \
-         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    napi, = netnl.napi_get({"ifindex": ifindex}, dump=True)
+    netnl.napi_set({"id": napi["id"], "threaded": "enabled"})
+    pid = netnl.napi_get({"id": napi["id"]})["pid"]
+    os.sched_setaffinity(0, cpus[:1])
+    try:
+        with _kept_from_running(pid, cpus[1]):
+            yield
+    finally:
+        os.sched_setaffinity(0, cpus)
+        netnl.napi_set({"id": napi["id"], "threaded": "disabled"})
+
+
+def _broadcast(addr, count, netns=None):
+    """ Datagrams that need no neighbour, more than the ring has room for """
+    with NetNSEnter(netns) if netns else contextlib.nullcontext():
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 8 << 20)
+        sock.connect((addr, 9))
+        for _ in range(count):
+            sock.send(b"")
+
+
+def sender_is_woken_after_loopback(cfg) -> None:
+    """ Not even when loopback was switched off while the queue was stopped """
+    with NetdevSimDev() as nsimdev:
         nsim = nsimdev.nsims[0]
         ethtool(f"-K {nsim.ifname} loopback on")
         ip(f"addr add dev {nsim.ifname} 198.51.100.1/24 broadcast +")
         ip(f"link set dev {nsim.ifname} up")
-        with open(f"/sys/class/net/{nsim.ifname}/threaded", "w",
-                  encoding="ascii") as threaded:
-            threaded.write("1")
-        napi, = cfg.netnl.napi_get({"ifindex": nsim.ifindex}, dump=True)
-
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 8 << 20)
-        sock.connect(("198.51.100.255", 9))
-        os.sched_setaffinity(0, cpus[:1])
-        with _kept_from_running(napi["pid"], cpus[1]):
-            for _ in range(1024):
-                with contextlib.suppress(OSError):
-                    sock.send(b"")
+        with _without_napi(cfg.netnl, nsim.ifindex):
+            _broadcast("198.51.100.255", 1000)
             ethtool(f"-K {nsim.ifname} loopback off")
         ethtool(f"-K {nsim.ifname} loopback on")
 
@@ -314,6 +329,34 @@ def sender_is_woken_after_loopback(cfg) -> None:
         flood = Flood(nsim.ifname, "198.51.100.255", None)
         flood.check()
         flood.stop()
+
+
+def sender_waits_after_loopback(cfg) -> None:
+    """ After loopback mode, too, it is the peer that wakes the sender """
+    addr = cfg.addr_v["4"].rsplit(".", 1)[0] + ".255"
+    with NetNSEnter(cfg.netns):
+        peer_netnl = NetdevFamily()
+
+    def stat(name):
+        path = f"/sys/class/net/{cfg.ifname}/statistics/{name}"
+        with open(path, encoding="ascii") as value:
+            return int(value.read())
+
+    start = stat("rx_packets")
+    ethtool(f"-K {cfg.ifname} loopback on")
+    with _without_napi(cfg.netnl, cfg.ifindex):
+        _broadcast(addr, 500)
+    _expect_more("its own packets arrive", lambda: stat("rx_packets"), 500,
+                 start)
+    ethtool(f"-K {cfg.ifname} loopback off")
+
+    dropped = stat("tx_dropped")
+    with _without_napi(peer_netnl, cfg.remote_ifindex):
+        _broadcast(addr, 500)
+        for _ in range(10):
+            _broadcast(addr, 1, cfg.netns)
+            time.sleep(0.01)
+        ksft_eq(stat("tx_dropped"), dropped, comment="packets without room")
 
 
 def clones_are_not_shared(cfg) -> None:
@@ -388,6 +431,7 @@ def main() -> None:
                   sender_is_woken_after_down,
                   sender_is_woken_in_loopback,
                   sender_is_woken_after_loopback,
+                  sender_waits_after_loopback,
                   clones_are_not_shared,
                   split_changes_under_flow,
                   page_is_held_during_resets,

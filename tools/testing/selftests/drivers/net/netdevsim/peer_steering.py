@@ -4,7 +4,9 @@
 """
 Receive steering of netdevsim: the indirection table, ntuple rules and RSS
 contexts decide on which queue a packet arrives, judged by the NAPI instance
-that real flows come in on. Without them the sender's choice decides.
+that real flows come in on. Until then the sender's choice decides.
+
+A table that was set stays in force, so each case has new devices.
 """
 
 import contextlib
@@ -81,16 +83,12 @@ def config(cfg):
 
 
 def add_rule(cfg, rule, loc=None):
-    """ Add an ntuple rule until the end of the test case, returns its ID """
+    """ Add an ntuple rule, returns its ID """
     if loc is None:
         out = ethtool(f"-N {cfg.ifname} {rule}").stdout
-        rule_id = int(out.split()[-1])
-    else:
-        ethtool(f"-N {cfg.ifname} {rule} loc {loc}")
-        rule_id = loc
-    # The case may have deleted it
-    defer(cmd, f"ethtool -N {cfg.ifname} delete {rule_id}", fail=False)
-    return rule_id
+        return int(out.split()[-1])
+    ethtool(f"-N {cfg.ifname} {rule} loc {loc}")
+    return loc
 
 
 def del_rule(cfg, rule_id):
@@ -99,23 +97,19 @@ def del_rule(cfg, rule_id):
 
 
 def add_ctx(cfg, args=""):
-    """ Add an RSS context until the end of the test case, returns its ID """
+    """ Add an RSS context, returns its ID """
     out = ethtool(f"-X {cfg.ifname} context new {args}").stdout
-    ctx = int(out.split()[-1])
-    defer(cmd, f"ethtool -X {cfg.ifname} context {ctx} delete", fail=False)
-    return ctx
+    return int(out.split()[-1])
 
 
 def set_indir(cfg, args):
-    """ Set the indirection table until the end of the test case """
+    """ Set the indirection table """
     ethtool(f"-X {cfg.ifname} {args}")
-    defer(ethtool, f"-X {cfg.ifname} default")
 
 
 def set_channels(cfg, count):
-    """ Set the number of channels until the end of the test case """
+    """ Set the number of channels """
     ethtool(f"-L {cfg.ifname} combined {count}")
-    defer(cmd, f"ethtool -L {cfg.ifname} combined {QUEUES}", fail=False)
 
 
 @contextlib.contextmanager
@@ -177,35 +171,61 @@ def ports_at(cfg, ports, **kwargs):
             for ipver in (4, 6)]
 
 
-def test_python_toeplitz(_cfg):
+def check_hash_to_queue(cfg, ipver, table):
+    """ Flows arrive on the queues that their hashes pick from that table """
+    key = rss_get(cfg)["hkey"]
+    addr = cfg.addr_v[str(ipver)], cfg.remote_addr_v[str(ipver)]
+    got, want = [], []
+    dport, *sports = rand_ports(17)
+    for sport in sports:
+        got.append(arrives_at(cfg, ipver, dport, sport=sport))
+        flow_hash = toeplitz(key, addr[1], addr[0], sport, dport)
+        want.append(table[flow_hash % INDIR_SIZE])
+    ksft_eq(got, want)
+
+
+def test_python_toeplitz(_pair):
     """ What the kernel is compared to is right itself """
     for src, sport, dst, dport, addr_hash, port_hash in RSS_VECTORS:
         ksft_eq(toeplitz(RSS_KEY, src, dst), addr_hash)
         ksft_eq(toeplitz(RSS_KEY, src, dst, sport, dport), port_hash)
 
 
-def test_sender_decides(cfg):
-    """ As long as nothing is configured, RX queue is TX queue """
+def test_sender_decides(pair):
+    """ Until the table is set, RX queue is TX queue, whatever else is set """
+    cfg = pair()
     port, = rand_ports(1)
+    set_key(cfg, RSS_KEY)
+    add_ctx(cfg, "start 2 equal 1")
     for queue in range(QUEUES):
         with sender_queue(cfg, queue):
             ksft_eq(ports_at(cfg, [port]), [[queue], [queue]])
 
 
-def test_table_decides(cfg):
-    """ Once the table is set the sender no longer decides, until it's reset """
+def test_table_decides(pair):
+    """ Once the table is set the sender no longer decides """
+    cfg = pair()
     port, = rand_ports(1)
-    reset = defer(ethtool, f"-X {cfg.ifname} default")
     with sender_queue(cfg, 1):
         for queue in range(QUEUES):
-            ethtool(f"-X {cfg.ifname} start {queue} equal 1")
+            set_indir(cfg, f"start {queue} equal 1")
             ksft_eq(ports_at(cfg, [port]), [[queue], [queue]])
-        reset.exec()
-        ksft_eq(ports_at(cfg, [port]), [[1], [1]])
 
 
-def test_table_values(cfg):
+@ksft_variants([KsftNamedVariant("netlink", ""),
+                KsftNamedVariant("ioctl", "--disable-netlink ")])
+def test_default_table_decides(pair, opt):
+    """ The default table is in force, too, when it's set after another one """
+    cfg = pair()
+    set_indir(cfg, "equal 1")
+    ethtool(f"{opt}-X {cfg.ifname} default")
+    with sender_queue(cfg, 1):
+        check_hash_to_queue(cfg, 4, [i % QUEUES for i in range(INDIR_SIZE)])
+
+
+def test_table_values(pair):
     """ The table that is read is the one that was set, in both APIs """
+    cfg = pair()
     default = [i % QUEUES for i in range(INDIR_SIZE)]
     half = INDIR_SIZE // 2
     tables = [
@@ -219,7 +239,6 @@ def test_table_values(cfg):
     ksft_eq(rss["indir"], default)
     ksft_eq(rss["hfunc"], HFUNC_TOEPLITZ)
 
-    defer(ethtool, f"-X {cfg.ifname} default")
     for opt in ("", "--disable-netlink "):
         for args, want in tables:
             ethtool(f"{opt}-X {cfg.ifname} {args}")
@@ -232,34 +251,23 @@ def test_table_values(cfg):
 
 
 def set_key(cfg, key):
-    """ Set the hash key until the end of the test case """
+    """ Set the hash key """
     old = rss_get(cfg)["hkey"]
     ksft_eq(len(old), KEY_SIZE)
     ksft_ne(set(old), {0})
-    hdr = {"header": {"dev-index": cfg.ifindex}}
-    cfg.ethnl.rss_set(hdr | {"hkey": key})
-    defer(cfg.ethnl.rss_set, hdr | {"hkey": old})
+    cfg.ethnl.rss_set({"header": {"dev-index": cfg.ifindex}, "hkey": key})
     ksft_eq(rss_get(cfg)["hkey"], key)
 
 
 @ksft_variants(IPVERS)
-def test_hash_to_queue(cfg, ipver):
+def test_hash_to_queue(pair, ipver):
     """ The queue is the entry of the table that the Toeplitz hash picks """
+    cfg = pair()
     set_key(cfg, RSS_KEY)
     # Neighbouring entries differ, and so do those of bits in bytes swapped
     table = [(i * 7 + i // 5) % QUEUES for i in range(INDIR_SIZE)]
-    hdr = {"header": {"dev-index": cfg.ifindex}}
-    cfg.ethnl.rss_set(hdr | {"indir": table})
-    defer(cfg.ethnl.rss_set, hdr | {"indir": None})
-
-    addr = cfg.addr_v[str(ipver)], cfg.remote_addr_v[str(ipver)]
-    got, want = [], []
-    dport, *sports = rand_ports(17)
-    for sport in sports:
-        got.append(arrives_at(cfg, ipver, dport, sport=sport))
-        flow_hash = toeplitz(RSS_KEY, addr[1], addr[0], sport, dport)
-        want.append(table[flow_hash % INDIR_SIZE])
-    ksft_eq(got, want)
+    cfg.ethnl.rss_set({"header": {"dev-index": cfg.ifindex}, "indir": table})
+    check_hash_to_queue(cfg, ipver, table)
 
 
 def cut_by_hash(sock, value):
@@ -277,8 +285,9 @@ def cut_by_hash(sock, value):
 
 
 @ksft_variants(IPVERS)
-def test_hash_reported(cfg, ipver):
+def test_hash_reported(pair, ipver):
     """ With receive hashing on the hash is in the skb, and changes nothing """
+    cfg = pair()
     set_key(cfg, RSS_KEY)
     addr = cfg.addr_v[str(ipver)], cfg.remote_addr_v[str(ipver)]
     dport, sport = rand_ports(2)
@@ -302,14 +311,14 @@ def test_hash_reported(cfg, ipver):
     ksft_eq(lengths, [2, 4, 2])
 
     ethtool(f"-K {cfg.ifname} rxhash on")
-    defer(ethtool, f"-K {cfg.ifname} rxhash off")
     with sender_queue(cfg, 2):
         ksft_eq(arrives_at(cfg, ipver, dport), 2)
 
 
 @ksft_variants(IPVERS)
-def test_rule(cfg, ipver):
+def test_rule(pair, ipver):
     """ A rule moves its port of its IP version, until it's deleted """
+    cfg = pair()
     port, other = rand_ports(2)
 
     def check(is_set, rest):
@@ -325,12 +334,11 @@ def test_rule(cfg, ipver):
         check(True, 0)
         del_rule(cfg, rule)
         check(False, 0)
-        ethtool(f"-X {cfg.ifname} default")
-        check(False, 1)
 
 
-def test_rule_order(cfg):
+def test_rule_order(pair):
     """ Of rules that match the one with the lowest location wins """
+    cfg = pair()
     port, = rand_ports(1)
     rule = f"flow-type tcp4 dst-port {port}"
 
@@ -345,8 +353,9 @@ def test_rule_order(cfg):
     ksft_eq(arrives_at(cfg, 4, port), 1)
 
 
-def test_rule_vlan(cfg):
+def test_rule_vlan(pair):
     """ A VLAN tag doesn't keep a rule from matching """
+    cfg = pair()
     addr_v, remote_addr_v = {"4": "198.51.100.1"}, {"4": "198.51.100.2"}
     port, = rand_ports(1)
 
@@ -368,8 +377,9 @@ def test_rule_vlan(cfg):
                            remote_addr_v=remote_addr_v), 3)
 
 
-def test_rule_values(cfg):
+def test_rule_values(pair):
     """ Rules are listed as they were added, and all locations can be used """
+    cfg = pair()
     port, = rand_ports(1)
     used = {
         add_rule(cfg, f"flow-type tcp4 dst-port {port} action 2", loc=7),
@@ -392,8 +402,9 @@ def test_rule_values(cfg):
 
 
 @ksft_variants(IPVERS)
-def test_context(cfg, ipver):
+def test_context(pair, ipver):
     """ A rule can name an RSS context, which then can't be deleted """
+    cfg = pair()
     port, other = rand_ports(2)
     with sender_queue(cfg, 1):
         ctx = add_ctx(cfg, "start 2 equal 1")
@@ -420,8 +431,9 @@ def test_context(cfg, ipver):
         ksft_eq(arrives_at(cfg, ipver, port), 0)
 
 
-def test_context_default(cfg):
+def test_context_default(pair):
     """ A context without a table of its own spreads over all queues """
+    cfg = pair()
     default = [i % QUEUES for i in range(INDIR_SIZE)]
     set_indir(cfg, "equal 1")
     ctx = add_ctx(cfg)
@@ -437,16 +449,18 @@ def test_context_default(cfg):
     ksft_eq(rss_get(cfg, context=ctx)["indir"], default)
 
 
-def test_context_limit(cfg):
+def test_context_limit(pair):
     """ Contexts run out with an error """
+    cfg = pair()
     ids = [add_ctx(cfg, "equal 1") for _ in range(15)]
     ksft_eq(sorted(ids), list(range(1, 16)))
     with ksft_raises(CmdExitFailure):
         add_ctx(cfg)
 
 
-def test_invalid(cfg):
+def test_invalid(pair):
     """ What can't be done is refused and leaves all as it was """
+    cfg = pair()
     tcp4, tcp6 = "flow-type tcp4 dst-port 80", "flow-type tcp6 dst-port 80"
     inval, notsup, noent = "Invalid argument", "not supported", "No such file"
     cases = [
@@ -496,8 +510,9 @@ def test_invalid(cfg):
         ksft_eq(config(cfg), before, attrs)
 
 
-def test_channels(cfg):
+def test_channels(pair):
     """ A queue that something points to can't be taken away """
+    cfg = pair()
     port, = rand_ports(1)
 
     def check_refused(count):
@@ -513,7 +528,7 @@ def test_channels(cfg):
 
     set_indir(cfg, "start 2 equal 1")
     check_refused(2)
-    ethtool(f"-X {cfg.ifname} default")
+    set_indir(cfg, "default")
 
     ctx = add_ctx(cfg, "start 2 equal 1")
     check_refused(2)
@@ -531,13 +546,13 @@ def test_channels(cfg):
     ksft_eq(rss_get(cfg)["indir"], [i % QUEUES for i in range(INDIR_SIZE)])
 
 
-def test_full_ring(cfg):
+def test_full_ring(pair):
     """ A flow goes on after the ring of the queue that it moved to was full """
+    cfg = pair()
     port, = rand_ports(1)
     add_rule(cfg, f"flow-type tcp4 dst-port {port} action 3")
     # The peer hands over a long row of small packets at once
     cmd(f"ethtool -K {cfg.remote_ifname} tso off", host=cfg.remote)
-    defer(cmd, f"ethtool -K {cfg.remote_ifname} tso on", host=cfg.remote)
 
     def dropped():
         link = ip(f"-s link show dev {cfg.remote_ifname}", json=True,
@@ -566,25 +581,32 @@ def test_full_ring(cfg):
 def main():
     """ Ksft boilerplate main """
 
-    with NetDrvEpEnv(__file__, nsim_test=True, queue_count=QUEUES) as cfg:
-        cfg.ethnl = EthtoolFamily()
-        cfg.netnl = NetdevFamily()
-        ksft_run([test_python_toeplitz,
-                  test_sender_decides,
-                  test_table_decides,
-                  test_table_values,
-                  test_hash_to_queue,
-                  test_hash_reported,
-                  test_rule,
-                  test_rule_order,
-                  test_rule_vlan,
-                  test_rule_values,
-                  test_context,
-                  test_context_default,
-                  test_context_limit,
-                  test_invalid,
-                  test_channels,
-                  test_full_ring], args=(cfg, ))
+    ethnl, netnl = EthtoolFamily(), NetdevFamily()
+
+    def pair():
+        """ Two linked devices, until the end of the test case """
+        cfg = NetDrvEpEnv(__file__, nsim_test=True, queue_count=QUEUES)
+        defer(cfg.__del__)
+        cfg.ethnl, cfg.netnl = ethnl, netnl
+        return cfg
+
+    ksft_run([test_python_toeplitz,
+              test_sender_decides,
+              test_table_decides,
+              test_default_table_decides,
+              test_table_values,
+              test_hash_to_queue,
+              test_hash_reported,
+              test_rule,
+              test_rule_order,
+              test_rule_vlan,
+              test_rule_values,
+              test_context,
+              test_context_default,
+              test_context_limit,
+              test_invalid,
+              test_channels,
+              test_full_ring], args=(pair, ))
     ksft_exit()
 
 

@@ -276,6 +276,16 @@ def reconfiguration_is_refused(netnl, change, undo) -> None:
     _finish(pair, rx, flow)
 
 
+def ring_size(netnl) -> None:
+    """The size of the rings may change under traffic, the flow goes on"""
+    pair = Pair(netnl)
+    rx, flow = _traffic(pair)
+    for size in 64, 1024:
+        cmd(f"ethtool -G {pair.ifname} rx {size} tx {size}")
+        flow.wait_progress(256 * KB)
+    _finish(pair, rx, flow)
+
+
 def move_to_another_namespace(netnl) -> None:
     """
     The instance stays while the interface is moved to another network namespace
@@ -350,6 +360,7 @@ def main() -> None:
               device_removal,
               device_removal_without_buffers,
               reconfiguration_is_refused,
+              ring_size,
               move_to_another_namespace,
               receiver_starts_again_at_once,
               module_removal],
