@@ -121,8 +121,10 @@ static int do_enable(const uint64_t *a)
 	struct ring *r = &rings[a[0] % NR_RINGS];
 	int ret = sys_register(r->fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 
-	if (!ret)
+	if (!ret) {
 		r->tid = gettid();
+		r->flags &= ~IORING_SETUP_R_DISABLED;
+	}
 	return ret;
 }
 
@@ -330,6 +332,11 @@ static int do_thread(const uint64_t *a)
 static int do_resize(const uint64_t *a)
 {
 	return ring_resize(&rings[a[0] % NR_RINGS], a[1], a[2]);
+}
+
+static int do_restrict(const uint64_t *a)
+{
+	return ring_restrict(&rings[a[0] % NR_RINGS], a[1], a[2]);
 }
 
 static int do_exec(const uint64_t *a)
