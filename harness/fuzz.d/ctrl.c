@@ -14,7 +14,7 @@ static struct ifq *get_ifq(uint64_t nr)
 
 bool ring_suits(const struct ring *r)
 {
-	return r->fd >= 0 && !r->foreign && r->tid == gettid() &&
+	return r->fd >= 0 && !r->foreign && r->tid == gettid() && !r->restricted &&
 	       r->flags & IORING_SETUP_DEFER_TASKRUN &&
 	       r->flags & (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED);
 }
@@ -32,7 +32,11 @@ static bool same_ring(const struct ifq *q, const struct ring *r)
 
 static int ctrl(struct ring *r, struct zcrx_ctrl *c)
 {
-	return sys_register(r->fd, IORING_REGISTER_ZCRX_CTRL, c, 0);
+	int ret = sys_register(r->fd, IORING_REGISTER_ZCRX_CTRL, c, 0);
+
+	if (!ret && ring_forbids(r, FORBID_CTRL))
+		finding("a control succeeded that is forbidden");
+	return ret;
 }
 
 int ifq_flush(struct ifq *q, struct ring *r)

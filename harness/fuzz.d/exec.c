@@ -334,6 +334,11 @@ static int do_resize(const uint64_t *a)
 	return ring_resize(&rings[a[0] % NR_RINGS], a[1], a[2]);
 }
 
+static int do_restrict(const uint64_t *a)
+{
+	return ring_restrict(&rings[a[0] % NR_RINGS], a[1], a[2]);
+}
+
 static int do_exec(const uint64_t *a)
 {
 	(void)a;

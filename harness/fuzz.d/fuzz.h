@@ -65,7 +65,7 @@ struct op_desc {
 	X(export) X(arm) X(ctrl) X(close_fd) X(map) X(unmap) X(scribble) \
 	X(refill) X(connect) X(send) X(recv) X(close_sock) X(cancel) X(nop) \
 	X(reap) X(lossless) X(query) X(eventfd) X(reset) X(spawn) X(thread) \
-	X(resize) X(sleep) X(exec) X(die)
+	X(resize) X(restrict) X(sleep) X(exec) X(die)
 
 #define OP_ENUM(name)	OP_##name,
 enum op_nr { OPS(OP_ENUM) NR_OPS };
@@ -118,8 +118,14 @@ struct ring {
 	struct io_cqring_offsets cq;
 	unsigned int	queued;		/* not submitted yet */
 	bool		foreign;	/* inherited, another task's */
-	pid_t		tid;		/* who made or enabled it, 0 if unknown */
+	pid_t		tid;		/* who made or enabled it */
+	bool		restricted;	/* zcrx may be, or by another process */
+	unsigned int	forbidden;	/* when it is enabled, FORBID_* */
 };
+
+#define FORBID_REGISTER	1
+#define FORBID_CTRL	2
+#define FORBID_RECV	4
 
 extern struct ring rings[NR_RINGS];
 
@@ -127,8 +133,11 @@ int sys_register(int fd, unsigned int op, void *arg, unsigned int nr);
 int ring_setup(struct ring *r, uint32_t flags, uint32_t sq, uint32_t cq);
 /* Returns 0 for a slot without a ring of ours. */
 int ring_resize(struct ring *r, uint32_t sq, uint32_t cq);
+/* The same; @bad: with an opcode that is not what it should be. */
+int ring_restrict(struct ring *r, unsigned int forbid, uint32_t bad);
+bool ring_forbids(const struct ring *r, unsigned int what);
 void ring_close(struct ring *r);
-/* Before a fork(): a ring that is not enabled yet can be by either process. */
+/* Before a fork(): either process can restrict and enable what is not enabled. */
 void rings_share_all(void);
 /* NULL when the queue is full or the ring closed */
 struct io_uring_sqe *ring_sqe(struct ring *r);

@@ -311,6 +311,8 @@ static void gen_start(struct rng *r, struct prog *p)
 			ADD(r, p, reap, 1);
 		}
 	}
+	if (late && one_in(r, 4))
+		ADD(r, p, restrict, 0, rng_below(r, 8));
 	if (late && one_in(r, 2))
 		ADD(r, p, enable, 0);
 	if (one_in(r, 2)) {

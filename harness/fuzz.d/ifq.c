@@ -296,7 +296,8 @@ int do_register(const uint64_t *args)
 
 	ret = call_register(&a, r, &reg, &area, &rd);
 
-	expect = expect_desc(&desc, a.desc, rq_end, rd.size);
+	expect = ring_forbids(r, FORBID_REGISTER) ? -EACCES :
+		 expect_desc(&desc, a.desc, rq_end, rd.size);
 	plain = ring_suits(r) && !a.fault && !(a.bad % 9) && !a.flags &&
 		!a.buf_len && !a.rdelta && !a.adelta && !a.aoff && !a.aflags &&
 		a.entries && a.entries <= 32768 && area_pages == a.area &&
@@ -374,7 +375,8 @@ int do_import(const uint64_t *a)
 		reg.rq_entries = 1;
 	ret = sys_register(r->fd, IORING_REGISTER_ZCRX_IFQ, arg, 1);
 
-	if (!ret && (fault || a[4] || what || e->fd < 0))
+	if (!ret && (fault || a[4] || what || e->fd < 0 ||
+		     ring_forbids(r, FORBID_REGISTER)))
 		finding("an import succeeded that must fail");
 	if (ring_suits(r) && !fault && !a[5]) {
 		int expect = a[4] ? -EINVAL : what || e->fd < 0 ? -EBADF : 0;

@@ -83,6 +83,9 @@ const struct op_desc op_descs[NR_OPS] = {
 	[OP_thread] = { "thread", 2, ARGS({ "n", K_COUNT }) },
 	[OP_resize] = { "resize", 2, ARGS({ "r", K_RING }, { "sq", K_ENTRIES },
 		{ "cq", K_ENTRIES }) },
+	/* forbid: registration, control, receiving, as bits */
+	[OP_restrict] = { "restrict", 2, ARGS({ "r", K_RING },
+		{ "forbid", K_MODE8 }, { "bad", K_RARE }) },
 	[OP_sleep] = { "sleep", 1, ARGS({ "ms", K_MS }) },
 	/* of a program that waits for the other processes */
 	[OP_exec] = { "exec", 1, ARGS() },

@@ -109,6 +109,41 @@ int ring_resize(struct ring *r, uint32_t sq, uint32_t cq)
 	return 0;
 }
 
+int ring_restrict(struct ring *r, unsigned int forbid, uint32_t bad)
+{
+	const uint8_t ifq = forbid & FORBID_REGISTER ? IORING_REGISTER_EVENTFD :
+						       IORING_REGISTER_ZCRX_IFQ;
+	const uint8_t ctrl = forbid & FORBID_CTRL ? IORING_REGISTER_EVENTFD :
+						    IORING_REGISTER_ZCRX_CTRL;
+	const uint8_t recv = forbid & FORBID_RECV ? IORING_OP_NOP :
+						    IORING_OP_RECV_ZC;
+	struct io_uring_restriction res[] = {
+		{ .opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = ifq },
+		{ .opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = ctrl },
+		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_NOP },
+		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = recv },
+		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = 0xff },
+	};
+	int ret;
+
+	if (r->fd < 0 || r->foreign)
+		return 0;
+	if (bad)
+		res[bad % ARRAY_SIZE(res)].opcode = bad;
+	ret = sys_register(r->fd, IORING_REGISTER_RESTRICTIONS, res,
+			   ARRAY_SIZE(res));
+	if (ret)
+		return ret;
+	r->restricted |= bad || forbid & (FORBID_REGISTER | FORBID_CTRL);
+	r->forbidden = bad ? 0 : forbid;
+	return 0;
+}
+
+bool ring_forbids(const struct ring *r, unsigned int what)
+{
+	return r->forbidden & what && !(r->flags & IORING_SETUP_R_DISABLED);
+}
+
 void ring_close(struct ring *r)
 {
 	if (r->fd < 0)
@@ -126,7 +161,7 @@ void rings_share_all(void)
 {
 	for (unsigned int i = 0; i < NR_RINGS; i++)
 		if (rings[i].flags & IORING_SETUP_R_DISABLED)
-			rings[i].tid = 0;
+			rings[i].restricted = true;
 }
 
 struct io_uring_sqe *ring_sqe(struct ring *r)

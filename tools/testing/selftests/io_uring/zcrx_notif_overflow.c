@@ -200,23 +200,41 @@ TEST_F(overflow, silent_until_armed)
 	EXPECT_EQ(3, zn_load(&self->p.q.stats->no_buffers_count));
 }
 
+/* @nr events behind a full CQ, of both types in turn, each armed again. */
+static void __overflow_with(struct __test_metadata *_metadata, struct pair *p,
+			    unsigned int nr)
+{
+	__fill_cq(_metadata, p, CQ_ENTRIES);
+	for (unsigned int i = 0; i < nr; i++) {
+		ASSERT_EQ(0, make_event(p, i));
+		run_task_work(&p->q);
+		ASSERT_EQ(0, zn_arm(&p->q, type_of(i)));
+	}
+}
+
+#define overflow_with(nr) __overflow_with(_metadata, &self->p, nr)
+
+static void __all_in_order(struct __test_metadata *_metadata, struct pair *p,
+			   unsigned int nr)
+{
+	reap_all(p);
+	ASSERT_EQ(CQ_ENTRIES + nr, p->nr_cqes);
+	for (unsigned int i = 0; i < CQ_ENTRIES; i++)
+		EXPECT_TRUE(is_nop(&p->cqes[i], i));
+	for (unsigned int i = 0; i < nr; i++)
+		EXPECT_TRUE(is_notif(&p->cqes[CQ_ENTRIES + i], type_of(i)));
+	EXPECT_FALSE(has_overflow(&p->q));
+}
+
+#define all_in_order(nr) __all_in_order(_metadata, &self->p, nr)
+
 TEST_F(overflow, keeps_the_order_and_loses_none)
 {
 	/* More than fit into the CQ, so that flushing takes several goes. */
 	const unsigned int nr = 3 * CQ_ENTRIES + 1;
 
-	fill_cq(CQ_ENTRIES);
-	for (unsigned int i = 0; i < nr; i++) {
-		ASSERT_EQ(0, make_event(&self->p, i));
-		run_task_work(&self->p.q);
-		ASSERT_EQ(0, zn_arm(&self->p.q, type_of(i)));
-	}
-	reap_all(&self->p);
-	ASSERT_EQ(CQ_ENTRIES + nr, self->p.nr_cqes);
-	for (unsigned int i = 0; i < CQ_ENTRIES; i++)
-		EXPECT_TRUE(is_nop(&self->p.cqes[i], i));
-	for (unsigned int i = 0; i < nr; i++)
-		EXPECT_TRUE(is_notif(&self->p.cqes[CQ_ENTRIES + i], type_of(i)));
+	overflow_with(nr);
+	all_in_order(nr);
 
 	/* All are armed, and work as ever. */
 	self->p.nr_cqes = 0;
@@ -224,6 +242,26 @@ TEST_F(overflow, keeps_the_order_and_loses_none)
 	reap_all(&self->p);
 	ASSERT_EQ(1, self->p.nr_cqes);
 	EXPECT_TRUE(is_notif(&self->p.cqes[0], ZCRX_NOTIF_COPY));
+}
+
+/* All of them fit into the larger CQ, behind those that it takes over. */
+TEST_F(overflow, waits_for_a_larger_cq)
+{
+	struct io_uring_params params = {
+		.flags = IORING_SETUP_CQSIZE,
+		.sq_entries = 8,
+		.cq_entries = 4 * CQ_ENTRIES,
+	};
+	const unsigned int nr = 3 * CQ_ENTRIES;
+	struct zn_ifq *q = &self->p.q;
+
+	overflow_with(nr);
+	ASSERT_EQ(0, io_uring_resize_rings(&q->ring, &params));
+	EXPECT_TRUE(has_overflow(q));
+	EXPECT_EQ(CQ_ENTRIES, io_uring_cq_ready(&q->ring));
+	run_task_work(q);
+	EXPECT_EQ(CQ_ENTRIES + nr, io_uring_cq_ready(&q->ring));
+	all_in_order(nr);
 }
 
 TEST_F(overflow, both_types_in_one)

@@ -5,7 +5,9 @@
  * process that starts again at once. Each is right to the byte, or refused.
  */
 #include <errno.h>
+#include <linux/tls.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -150,6 +152,73 @@ TEST(low_water_mark_is_waited_for)
 	EXPECT_EQ(0, ev.bad);
 	EXPECT_FALSE(ev.recv_ended);
 	zn_close(&q);
+}
+
+/* An upper layer protocol gets the connection of a receive that waits. */
+FIXTURE(tls)
+{
+	struct zn_ifq q;
+};
+
+FIXTURE_VARIANT(tls)
+{
+	bool keys;	/* it decrypts; else it is there and does nothing */
+};
+
+FIXTURE_VARIANT_ADD(tls, without_keys) {};
+FIXTURE_VARIANT_ADD(tls, with_keys) { .keys = true };
+
+FIXTURE_SETUP(tls)
+{
+	ASSERT_EQ(0, zn_open(&self->q, &opts));
+	ASSERT_EQ(0, zn_connect(&self->q));
+}
+
+FIXTURE_TEARDOWN(tls)
+{
+	zn_close(&self->q);
+}
+
+static int set_key(int fd, int way)
+{
+	const struct tls12_crypto_info_aes_gcm_128 key = {
+		.info.version = TLS_1_2_VERSION,
+		.info.cipher_type = TLS_CIPHER_AES_GCM_128,
+	};
+
+	return setsockopt(fd, SOL_TLS, way, &key, sizeof(key));
+}
+
+TEST_F(tls, under_a_receive)
+{
+	struct zn_ifq *q = &self->q;
+	struct zn_events ev = {};
+	char buf[8] = "";
+
+	zn_recv(q, 0);
+	ASSERT_EQ(100, zn_send(q, 100));
+	ASSERT_EQ(0, zn_reap_bytes(q, &ev, 100));
+	if (setsockopt(q->server_fd, SOL_TCP, TCP_ULP, "tls", 4) ||
+	    setsockopt(q->client_fd, SOL_TCP, TCP_ULP, "tls", 4))
+		SKIP(return, "no TLS in the kernel: %s", strerror(errno));
+	if (!variant->keys) {
+		ASSERT_EQ(100, zn_send(q, 100));
+		EXPECT_EQ(0, zn_reap_bytes(q, &ev, 100));
+		EXPECT_EQ(200, ev.bytes);
+		EXPECT_EQ(0, ev.bad);
+		EXPECT_FALSE(ev.recv_ended);
+		return;
+	}
+	ASSERT_EQ(0, set_key(q->server_fd, TLS_RX));
+	ASSERT_EQ(0, set_key(q->client_fd, TLS_TX));
+	/* it ends, and what came is left to recv(2) */
+	ASSERT_EQ(6, send(q->client_fd, "secret", 6, 0));
+	while (!ev.recv_ended)
+		ASSERT_LE(0, zn_reap(q, &ev, 1, ZN_TIMEOUT));
+	EXPECT_EQ(-EPROTONOSUPPORT, ev.recv_end_res);
+	EXPECT_EQ(100, ev.bytes);
+	EXPECT_EQ(6, recv(q->server_fd, buf, sizeof(buf), MSG_DONTWAIT));
+	EXPECT_STREQ("secret", buf);
 }
 
 FIXTURE(other)

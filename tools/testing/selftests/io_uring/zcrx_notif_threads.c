@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -30,6 +31,7 @@ struct worker {
 	__u32 type;		/* of the events it makes */
 	int error;		/* of the first call that failed */
 	unsigned int lost;	/* events that nobody handled in time */
+	__u64 armed_at;		/* copy_count right after arming */
 };
 
 struct world {
@@ -628,6 +630,122 @@ TEST_F(seen, can_be_armed_at_once)
 	zn_reap(&w->c, &w->ev, 0, 0);
 	EXPECT_EQ(ROUNDS, w->ev.notifs);
 	EXPECT_EQ(0, sum_bad(w));
+}
+
+/*
+ * One worker arms while another is the peer of the creator's connection, sends
+ * and ends the stream. Whether the type is armed in time is a matter of luck; what
+ * follows from it is not.
+ */
+FIXTURE(end)
+{
+	struct world w;
+};
+
+#define ENDS	2000
+#define PIECE	100
+
+FIXTURE_SETUP(end)
+{
+	const struct zcrx_notification_desc desc = {
+		.user_data = ZN_USER_DATA,
+		.type_mask = ZCRX_NOTIF_COPY,
+	};
+	const struct zn_opts o = { .desc = &desc, .stats = true };
+
+	ASSERT_EQ(0, world_open(&self->w, &o, 2));
+	zn_disconnect(&self->w.c);
+}
+
+FIXTURE_TEARDOWN(end)
+{
+	world_close(&self->w);
+}
+
+static void end_stream(struct worker *wk, unsigned int *x)
+{
+	struct zn_ifq *c = &wk->w->c;
+
+	if (zn_send(c, PIECE) != PIECE)
+		wk->error = -EIO;
+	spin_for_a_while(x);
+	if (zn_send(c, PIECE) != PIECE)
+		wk->error = -EIO;
+	spin_for_a_while(x);
+	shutdown(c->client_fd, SHUT_WR);
+}
+
+static void arm_or_end_stream(struct worker *wk)
+{
+	struct world *w = wk->w;
+	bool armer = wk == w->workers;
+	unsigned int x = armer;
+
+	for (unsigned int i = 0; i < ENDS; i++) {
+		pthread_barrier_wait(&w->start);
+		if (armer) {
+			/* every other time not before the first piece */
+			while (i % 2 && zn_load(&w->c.stats->copy_count) ==
+					w->handled)
+				sched_yield();
+			spin_for_a_while(&x);
+			wk->error = wk->error ?: zn_arm(&wk->q, ZCRX_NOTIF_COPY);
+			wk->armed_at = zn_load(&w->c.stats->copy_count);
+		} else {
+			end_stream(wk, &x);
+		}
+		pthread_barrier_wait(&w->end);
+	}
+}
+
+TEST_F(end, of_a_stream_while_arming)
+{
+	const struct io_uring_zcrx_notif_stats *st = self->w.c.stats;
+	struct world *w = &self->w;
+	struct worker *armer = &w->workers[0];
+	struct zn_ifq *c = &w->c;
+	unsigned int notifs = 0;
+
+	ASSERT_EQ(0, world_start(w, arm_or_end_stream));
+	pthread_barrier_wait(&w->start);
+	for (unsigned int i = 0; i < ENDS; i++) {
+		struct zn_events ev = {};
+		__u64 count, bytes;
+
+		ASSERT_EQ(0, zn_connect(c));
+		/* it has fired when it is to be armed */
+		if (!notifs) {
+			ASSERT_EQ(0, zn_make_copy(c, &ev));
+			zn_reap(c, &ev, 0, 0);
+			EXPECT_EQ(1, ev.notifs);
+		}
+		memset(&ev, 0, sizeof(ev));
+		count = zn_load(&st->copy_count);
+		w->handled = count;
+		bytes = zn_load(&st->copy_bytes);
+
+		zn_recv(c, 0);
+		pthread_barrier_wait(&w->start);
+		while (!ev.recv_ended)
+			ASSERT_LE(0, zn_reap(c, &ev, 1, ZN_TIMEOUT));
+		pthread_barrier_wait(&w->end);
+		zn_reap(c, &ev, 0, 0);
+
+		EXPECT_EQ(0, ev.recv_end_res);
+		EXPECT_EQ(2 * PIECE, ev.bytes);
+		EXPECT_EQ(0, ev.bad + ev.others);
+		EXPECT_EQ(bytes + 2 * PIECE, zn_load(&st->copy_bytes));
+		count += ev.data_cqes;
+		EXPECT_EQ(count, zn_load(&st->copy_count));
+		/* for what came since; or, with luck, right before */
+		if (armer->armed_at != count)
+			EXPECT_EQ(1, ev.notifs);
+		EXPECT_GE(1, ev.notifs);
+		notifs = ev.notifs;
+		zn_refill(c, c->nr_held);
+		zn_disconnect(c);
+	}
+	EXPECT_EQ(0, world_join(w));
 }
 
 TEST_HARNESS_MAIN

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a registration that fails late, or is refused often, leaves behind. */
+#include <errno.h>
+#include <linux/mman.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -242,11 +245,11 @@ TEST(import_with_a_descriptor_is_refused)
 }
 
 /*
- * Accounted memory: the least RLIMIT_MEMLOCK with which a ring registers is the
- * same after refusals. Each user of RLIMIT_MEMLOCK has an own account, so each
- * of the two measurements takes a user that nobody else has.
+ * Accounted memory: the least RLIMIT_MEMLOCK with which a ring registers, after
+ * refusals. Each user of RLIMIT_MEMLOCK has an own account, so each measurement
+ * takes a user that nobody else has.
  */
-static long least_limit(uid_t uid, int nr_refusals)
+static long least_limit(uid_t uid, void *area, int nr_refusals)
 {
 	struct rlimit rl = { .rlim_cur = 64 << 20, .rlim_max = 64 << 20 };
 	static const struct desc_case bad[] = {
@@ -255,12 +258,11 @@ static long least_limit(uid_t uid, int nr_refusals)
 		{ STATS(17), AT(RQ_END, 0) },
 	};
 	const struct zn_opts o = {};
-	void *area = map(AREA_SIZE);
 	struct request *ro = map(page_size());
 	struct io_uring ring;
 	struct request r;
 
-	if (!area || !ro || setrlimit(RLIMIT_MEMLOCK, &rl))
+	if (!ro || setrlimit(RLIMIT_MEMLOCK, &rl))
 		return -errno;
 	if (zn_drop_caps(uid) || zn_open_ring(&ring, &o))
 		return -1;
@@ -290,31 +292,81 @@ static long least_limit(uid_t uid, int nr_refusals)
 	return -4;
 }
 
+/* The same in a child of its own, number @i of a test. */
+static long least_limit_of_user(int i, void *area, int nr_refusals)
+{
+	long limit, *pages = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	if (pages == MAP_FAILED)
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		*pages = least_limit(1000000 + 2 * getppid() + i, area,
+				     nr_refusals);
+		_exit(0);
+	}
+	limit = waitpid(pid, NULL, 0) == pid ? *pages : -ECHILD;
+	munmap(pages, page_size());
+	return limit;
+}
+
 TEST(memlock_is_given_back_by_refusals)
 {
-	static const int nr_refusals[] = { 0, 60 };
-	long *pages = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *area = map(AREA_SIZE);
+	long limit;
 
-	ASSERT_NE(MAP_FAILED, pages);
+	ASSERT_NE(NULL, area);
 	if (geteuid())
 		SKIP(return, "needs root to become other users");
-	for (int i = 0; i < 2; i++) {
-		pid_t pid = fork();
-
-		ASSERT_LE(0, pid);
-		if (!pid) {
-			uid_t uid = 1000000 + 2 * getppid() + i;
-
-			pages[i] = least_limit(uid, nr_refusals[i]);
-			_exit(0);
-		}
-		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
-	}
+	limit = least_limit_of_user(0, area, 0);
 	/* At least the area and the region are accounted. */
-	EXPECT_LT(AREA_PAGES, pages[0]);
-	EXPECT_EQ(pages[0], pages[1]);
-	munmap(pages, page_size());
+	EXPECT_LT(AREA_PAGES, limit);
+	EXPECT_EQ(limit, least_limit_of_user(1, area, 60));
+	munmap(area, AREA_SIZE);
+}
+
+/* Have @more huge pages than there were; -1 if that can't be done. */
+static int more_hugepages(int more)
+{
+	FILE *f = fopen("/proc/sys/vm/nr_hugepages", "r+");
+	int n;
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%d", &n) != 1 || fseek(f, 0, SEEK_SET) ||
+	    fprintf(f, "%d\n", n + more) < 0)
+		n = -1;
+	return fclose(f) || n < 0 ? -1 : 0;
+}
+
+#define HUGE_SIZE	(2UL << 20)
+
+TEST(memlock_counts_all_of_a_huge_page)
+{
+	void *area = map(AREA_SIZE), *huge;
+	long limit;
+
+	ASSERT_NE(NULL, area);
+	if (geteuid())
+		SKIP(return, "needs root to become other users");
+	if (more_hugepages(1))
+		SKIP(return, "the kernel has no huge pages");
+	huge = mmap(NULL, HUGE_SIZE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB,
+		    -1, 0);
+	if (huge == MAP_FAILED)
+		SKIP(goto out, "no huge page of 2 MiB: %s", strerror(errno));
+	limit = least_limit_of_user(0, area, 0);
+	EXPECT_LT(AREA_PAGES, limit);
+	/* with less it fails again and again, which leaves nothing behind */
+	EXPECT_EQ(limit - AREA_PAGES + HUGE_SIZE / page_size(),
+		  least_limit_of_user(1, huge, 0));
+	munmap(huge, HUGE_SIZE);
+out:
+	more_hugepages(-1);
+	munmap(area, AREA_SIZE);
 }
 
 TEST_HARNESS_MAIN
