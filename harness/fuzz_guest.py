@@ -36,8 +36,8 @@ def compile_to(program, headers):
     """whether that worked"""
     sources = [*sorted((HARNESS / "fuzz.d").glob("*.c")), SELFTESTS / "leaks.c"]
     done = subprocess.run(["gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror",
-                           "-Wno-unused-parameter", "-static", "-isystem", headers,
-                           "-I", SELFTESTS, "-o", program, *sources], check=False)
+                           "-static", "-isystem", headers, "-I", SELFTESTS, "-o", program,
+                           *sources], check=False)
     return done.returncode == 0
 
 

@@ -162,11 +162,11 @@ static void process(unsigned int nr)
 	exit(0);
 }
 
-static bool rings_are_freed(void)
+static bool rings_freed(void)
 {
 	unsigned long end = now_ms() + 60000;
 
-	while (!rings_freed(NULL))
+	while (iou_exit_workers())
 		if (now_ms() > end)
 			return false;
 		else
@@ -193,7 +193,7 @@ static bool check_end(void)
 	const char *text = last_words;
 	struct prog p;
 
-	if (!rings_are_freed()) {
+	if (!rings_freed()) {
 		say_kmsg("finding in the end: rings are not freed\n");
 		return false;
 	}
@@ -306,7 +306,7 @@ static int replay(void)
 			complained = kernel_complained();
 		}
 		say_ending(name, ending);
-		if (!rings_are_freed()) {
+		if (!rings_freed()) {
 			say_kmsg("finding in %s: rings are not freed\n", name);
 			complained = true;
 		}

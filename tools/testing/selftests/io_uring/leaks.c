@@ -73,8 +73,3 @@ int iou_exit_workers(void)
 	closedir(dir);
 	return n;
 }
-
-bool rings_freed(void *unused)
-{
-	return iou_exit_workers() == 0;
-}

@@ -6,8 +6,6 @@
 #ifndef LEAKS_H
 #define LEAKS_H
 
-#include <stdbool.h>
-
 /* Pinned memory of this process in KiB, or -errno. */
 long vmpin_kb(void);
 /* Open files of this process, and one for looking; or -errno. */
@@ -19,7 +17,5 @@ int next_fd(void);
  * never freed keeps one.
  */
 int iou_exit_workers(void);
-/* Whether there is none; for zn_wait_until(). */
-bool rings_freed(void *unused);
 
 #endif /* LEAKS_H */

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "leaks.h"
 #include "zcrx_notif_common.h"
 
 /*
@@ -660,6 +661,16 @@ bool zn_wait_until(bool (*cond)(void *arg), void *arg, int timeout_ms)
 		usleep(1000);
 	}
 	return true;
+}
+
+static bool no_exit_workers(void *unused)
+{
+	return iou_exit_workers() == 0;
+}
+
+bool zn_rings_freed(void)
+{
+	return zn_wait_until(no_exit_workers, NULL, ZN_FREE_TIME);
 }
 
 int zn_drop_caps(uid_t uid)

@@ -177,6 +177,10 @@ int zn_make_no_buffers(struct zn_ifq *q, struct zn_events *ev);
 
 /* Wait for @cond(@arg) to hold; whether it did. */
 bool zn_wait_until(bool (*cond)(void *arg), void *arg, int timeout_ms);
+/* How long it may take until a closed ring is freed, in ms. */
+#define ZN_FREE_TIME	10000
+/* Wait for all closed rings to be freed; whether they were. */
+bool zn_rings_freed(void);
 /* Become @uid with CAP_NET_ADMIN as the only capability. */
 int zn_drop_caps(uid_t uid);
 /* Monotonic time in ms. */

@@ -11,11 +11,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "leaks.h"
 #include "zcrx_notif_remote.h"
-
-/* How long it may take until a closed ring is freed, in ms. */
-#define FREE_TIME	10000
 
 FIXTURE(disabled)
 {
@@ -45,7 +41,7 @@ FIXTURE_TEARDOWN(disabled)
 {
 	zn_close(&self->i);
 	zn_close(&self->c);
-	EXPECT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
+	EXPECT_TRUE(zn_rings_freed());
 	EXPECT_EQ(0, self->c_ev.others + self->i_ev.others);
 	EXPECT_EQ(0, self->i_ev.notifs);
 }
@@ -117,7 +113,7 @@ TEST_F(disabled, it_is_freed_with_an_event_kept)
 {
 	make_events(_metadata, &self->i, &self->i_ev, true);
 	zn_close_ring(&self->c);
-	EXPECT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
+	EXPECT_TRUE(zn_rings_freed());
 	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZN_ALL_TYPES));
 	EXPECT_LT(0, zn_refill(&self->i, 1));
 	make_events(_metadata, &self->i, &self->i_ev, false);
@@ -204,7 +200,7 @@ FIXTURE_TEARDOWN(maker)
 	if (self->ring_fd >= 0)
 		close(self->ring_fd);
 	zn_remote_close(&self->r, &self->i);
-	EXPECT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
+	EXPECT_TRUE(zn_rings_freed());
 	EXPECT_EQ(0, self->ev.notifs + self->ev.others);
 }
 
@@ -223,7 +219,7 @@ TEST_F(maker, leaves_a_ring_that_can_be_closed)
 {
 	ASSERT_EQ(0, close(self->ring_fd));
 	self->ring_fd = -1;
-	EXPECT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
+	EXPECT_TRUE(zn_rings_freed());
 	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
 }
 

@@ -24,8 +24,6 @@
 #include "zcrx_notif_remote.h"
 
 #define CQ_ENTRIES	8
-/* How long it may take until a closed ring is freed, in ms. */
-#define FREE_TIME	10000
 
 static bool vmpin_is(void *kb)
 {
@@ -34,7 +32,7 @@ static bool vmpin_is(void *kb)
 
 static void expect_rings_freed(struct __test_metadata *_metadata)
 {
-	EXPECT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
+	EXPECT_TRUE(zn_rings_freed())
 		TH_LOG("a ring is not freed, %d workers wait for it",
 		       iou_exit_workers());
 }
@@ -197,7 +195,7 @@ FIXTURE_VARIANT_ADD(close, file_importer_creator)
 FIXTURE_SETUP(close)
 {
 	self->p.fd = -1;
-	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
+	ASSERT_TRUE(zn_rings_freed())
 		TH_LOG("a ring of an earlier test is not freed");
 	self->vmpin = vmpin_kb();
 	ASSERT_EQ(0, self->vmpin);
@@ -208,7 +206,7 @@ FIXTURE_SETUP(close)
 FIXTURE_TEARDOWN(close)
 {
 	pair_close(&self->p);
-	EXPECT_TRUE(zn_wait_until(vmpin_is, &self->vmpin, FREE_TIME))
+	EXPECT_TRUE(zn_wait_until(vmpin_is, &self->vmpin, ZN_FREE_TIME))
 		TH_LOG("%ld KiB are still pinned", vmpin_kb());
 	expect_rings_freed(_metadata);
 }
@@ -379,7 +377,7 @@ FIXTURE_SETUP(accounting)
 		.rlim_max = 128 * sysconf(_SC_PAGESIZE),
 	};
 
-	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
+	ASSERT_TRUE(zn_rings_freed())
 		TH_LOG("a ring of an earlier test is not freed");
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &lim));
 	/* A user of our own, whom no other process adds to. */
@@ -395,7 +393,7 @@ FIXTURE_TEARDOWN(accounting)
 /* Memory of a closed ring comes back with a delay. */
 static int pair_open_retry(struct pair *p, unsigned int area_pages)
 {
-	__u64 end = zn_now_ms() + FREE_TIME;
+	__u64 end = zn_now_ms() + ZN_FREE_TIME;
 	int ret;
 
 	do {
@@ -420,7 +418,7 @@ TEST_F_TIMEOUT(accounting, returns_to_what_it_was, 120)
 		ASSERT_TRUE(ret == 0 || ret == -ENOMEM);
 		if (!ret)
 			break;
-		ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
+		ASSERT_TRUE(zn_rings_freed());
 	}
 	ASSERT_LT(0, most);
 	pair_close(&p);
@@ -431,12 +429,12 @@ TEST_F_TIMEOUT(accounting, returns_to_what_it_was, 120)
 		ASSERT_EQ(0, enter_state(&self->p, variant->state));
 		pair_close(&self->p);
 		if (i % 32 == 31)
-			ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
+			ASSERT_TRUE(zn_rings_freed())
 				TH_LOG("after %u rings", i + 1);
 	}
 
-	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
-	EXPECT_TRUE(zn_wait_until(vmpin_is, &none, FREE_TIME));
+	ASSERT_TRUE(zn_rings_freed());
+	EXPECT_TRUE(zn_wait_until(vmpin_is, &none, ZN_FREE_TIME));
 	EXPECT_EQ(0, pair_open_retry(&self->p, most))
 		TH_LOG("an area of %u pages does not fit any more", most);
 }
@@ -486,7 +484,7 @@ FIXTURE_VARIANT_ADD(process, killed_overflown_and_raised)
 
 FIXTURE_SETUP(process)
 {
-	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
+	ASSERT_TRUE(zn_rings_freed())
 		TH_LOG("a ring of an earlier test is not freed");
 }
 
@@ -520,7 +518,7 @@ TEST_F(process, leaves_nothing)
 		ASSERT_LT(0, pid);
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		ASSERT_EQ(variant->killed ? SIGKILL : 0, status);
-		ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME));
+		ASSERT_TRUE(zn_rings_freed());
 	}
 }
 
@@ -533,7 +531,7 @@ FIXTURE(remote)
 
 FIXTURE_SETUP(remote)
 {
-	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
+	ASSERT_TRUE(zn_rings_freed())
 		TH_LOG("a ring of an earlier test is not freed");
 	ASSERT_EQ(0, zn_remote_start(&self->r, &self->i, 0, false));
 }
@@ -628,7 +626,7 @@ FIXTURE_SETUP(thread)
 {
 	const struct zn_opts o = {};
 
-	ASSERT_TRUE(zn_wait_until(rings_freed, NULL, FREE_TIME))
+	ASSERT_TRUE(zn_rings_freed())
 		TH_LOG("a ring of an earlier test is not freed");
 	ASSERT_EQ(0, pthread_barrier_init(&self->barrier, NULL, 2));
 	creator.c = &self->c;
