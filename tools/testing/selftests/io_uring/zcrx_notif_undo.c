@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a registration that fails late, or is refused often, leaves behind. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/mman.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
@@ -367,6 +369,65 @@ TEST(memlock_counts_all_of_a_huge_page)
 out:
 	more_hugepages(-1);
 	munmap(area, AREA_SIZE);
+}
+
+#define CGROUPS		"/sys/fs/cgroup"
+#define CGROUP		CGROUPS "/zcrx_notif_undo"
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	int ret = fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+/* In the cgroup, where nobody can be killed for memory. Returns what failed. */
+static int register_at_the_limit(void)
+{
+	struct desc_case c = good_case;
+	const struct zn_opts o = {};
+	void *area = map(AREA_SIZE);
+	struct io_uring ring;
+	struct request r;
+	long vmpin;
+
+	if (!area || zn_open_ring(&ring, &o) ||
+	    write_file("/proc/self/oom_score_adj", "-1000") ||
+	    write_file(CGROUP "/cgroup.procs", "0"))
+		return 1;
+	vmpin = vmpin_kb();
+	c.region_pages = (4 << 20) / page_size();
+	for (int i = 0; i < 5; i++) {
+		make_request(&r, &c, area, NULL);
+		if (zn_raw_register(ring.ring_fd, &r.reg) != -ENOMEM)
+			return 2;
+		if (vmpin_kb() != vmpin || flush_id(ring.ring_fd, 0) != -ENXIO)
+			return 3;
+	}
+	/* had they left a part, there would be no room for this */
+	c.region_pages /= 4;
+	make_request(&r, &c, area, NULL);
+	return zn_raw_register(ring.ring_fd, &r.reg) ? 4 : 0;
+}
+
+TEST(memory_limit_of_a_cgroup_is_an_error_and_leaves_nothing)
+{
+	int status;
+	pid_t pid;
+
+	if (write_file(CGROUPS "/cgroup.subtree_control", "+memory"))
+		SKIP(return, "no memory controller at " CGROUPS);
+	ASSERT_EQ(0, mkdir(CGROUP, 0700));
+	EXPECT_EQ(0, write_file(CGROUP "/memory.max", "2M"));
+	pid = fork();
+	if (!pid)
+		_exit(register_at_the_limit());
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, rmdir(CGROUP));
 }
 
 TEST_HARNESS_MAIN
