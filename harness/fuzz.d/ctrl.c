@@ -186,7 +186,8 @@ int do_ctrl(const uint64_t *a)
 	if (a[6])
 		arg = a[6] & 1 ? no_access() : (void *)8;
 	ret = sys_register(r->fd, IORING_REGISTER_ZCRX_CTRL, arg, a[5]);
-	if (!ret && (a[4] || a[5] || a[6] || c.op > ZCRX_CTRL_EXPORT))
+	if (!ret && (a[4] || a[5] || a[6] || c.op > ZCRX_CTRL_EXPORT ||
+		     ring_forbids(r, FORBID_CTRL)))
 		finding("a control succeeded that must fail");
 	if (!ret && c.op == ZCRX_CTRL_EXPORT)
 		close(c.zc_export.zcrx_fd);

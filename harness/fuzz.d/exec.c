@@ -70,6 +70,8 @@ static void data_cqe(struct ring *r, const struct io_uring_cqe *cqe)
 	struct ifq *q = &ifqs[(cqe->user_data & 0xff) % NR_IFQS];
 	uint64_t off = z->off & ~IORING_ZCRX_AREA_MASK;
 
+	if (ring_forbids(r, FORBID_RECV))
+		finding("data by a receive that is forbidden");
 	/* Another ifq may have come into the slot since. */
 	if (!q->used || model_nr(q->m) != (cqe->user_data >> 16 & 0xffff))
 		return;
@@ -460,6 +462,8 @@ static void wait_for_children(void)
 		if (waitpid(children[i], &status, 0) > 0 &&
 		    WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FINDING)
 			_exit(EXIT_FINDING);
+		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+			finding("a child got signal %d", WTERMSIG(status));
 	}
 }
 

@@ -164,6 +164,7 @@ struct model {
 	uint32_t	fired[NR_TYPES];	/* CQEs seen */
 	uint32_t	arms[NR_TYPES];		/* that succeeded, or are tried */
 	unsigned char	*region;	/* NULL: not mapped */
+	pid_t		mapper;		/* whose address that is */
 	bool		own_memory;	/* we filled it with GUARD */
 	size_t		region_size, rq_end;
 	size_t		stats_off, stats_size;
@@ -192,6 +193,8 @@ void model_notif(struct model *m, const struct ring *r,
 int model_expect_arm(const struct model *m, uint32_t types, bool bad);
 void model_armed(struct model *m, uint32_t types);
 void model_ring_closed(const struct ring *r);
+/* Is its region at an address of this process? */
+bool model_mapped(const struct model *m);
 void model_unmapped(unsigned char *region);
 /* Other processes have them from now on, so that less can be expected. */
 void model_share_all(void);

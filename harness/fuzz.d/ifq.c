@@ -230,6 +230,7 @@ static void map_region(struct ifq *q, uint64_t off)
 	q->region = p;
 	if (q->m->region)	/* somewhere else already; that one stays */
 		return;
+	q->m->mapper = getpid();
 	q->m->region = p;
 }
 
@@ -286,6 +287,7 @@ int do_register(const uint64_t *args)
 	m->types = a.desc ? desc.type_mask : 0;
 	m->shared = in_child;
 	m->own_memory = !a.kernel;
+	m->mapper = getpid();
 	m->region = region;
 	m->region_size = region_size;
 	m->rq_end = rq_end;
@@ -446,6 +448,6 @@ void ifq_unmap_all(void)
 	struct model *m;
 
 	for (unsigned int i = 0; (m = model_get(i)); i++)
-		if (m->region && m->live && !m->own_memory)
+		if (model_mapped(m) && m->live && !m->own_memory)
 			unmap_region(m->region, m->region_size);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "fuzz.h"
 
@@ -50,9 +51,14 @@ unsigned int model_nr(const struct model *m)
 	return m - shared->models;
 }
 
+bool model_mapped(const struct model *m)
+{
+	return m->region && m->mapper == getpid();
+}
+
 static bool counted(const struct model *m, unsigned int counter)
 {
-	return m->live && m->region && !m->scribbled &&
+	return m->live && model_mapped(m) && !m->scribbled &&
 	       m->stats_size >= (counter + 1) * sizeof(uint64_t);
 }
 
@@ -93,7 +99,7 @@ static void check_memory(struct model *m)
 	size_t end = m->stats_off + m->stats_size;
 	size_t known = NR_COUNTERS * sizeof(uint64_t);
 
-	if (!m->live || !m->region || m->scribbled)
+	if (!m->live || !model_mapped(m) || m->scribbled)
 		return;
 	if (m->stats_size > known &&
 	    !filled(m->region + m->stats_off + known, m->stats_size - known, 0))
@@ -186,7 +192,7 @@ void model_ring_closed(const struct ring *r)
 void model_unmapped(unsigned char *region)
 {
 	FOR_EACH(m)
-		if (m->region == region)
+		if (m->region == region && model_mapped(m))
 			m->region = NULL;
 }
 

@@ -218,6 +218,9 @@ static int nsim_rule_parse(const struct net_device *dev,
 
 	rule->is_ctx = fs->flow_type & FLOW_RSS;
 	if (rule->is_ctx) {
+		/* The device's own table may not be in force */
+		if (!info->rss_context)
+			return -EOPNOTSUPP;
 		/* The core has seen to it that the context exists */
 		rule->dest = info->rss_context;
 		return fs->ring_cookie ? -EINVAL : 0;

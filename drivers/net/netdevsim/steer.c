@@ -31,7 +31,7 @@
 static_assert(NSIM_HASH_INPUT_MAX + sizeof(u32) <= NSIM_RSS_KEY_SIZE);
 
 /**
- * nsim_steer_copy() - begin a change of the steering tables
+ * nsim_steer_copy() - begin a change of the RSS tables
  * @ns: device, with tables
  *
  * Context: Process context with RTNL held.
@@ -44,7 +44,7 @@ struct nsim_steer *nsim_steer_copy(struct netdevsim *ns)
 }
 
 /**
- * nsim_steer_publish() - have packets looked up in changed steering tables
+ * nsim_steer_publish() - have packets looked up in changed RSS tables
  * @ns: device, with tables
  * @steer: what nsim_steer_copy() returned; the device owns it now
  *
@@ -181,7 +181,7 @@ int nsim_rss_rxq(struct netdevsim *ns, struct sk_buff *skb, u32 ctx)
 }
 
 /**
- * nsim_steer_init() - give a device its steering tables
+ * nsim_steer_init() - give a device its RSS tables
  * @ns: device that isn't registered yet
  *
  * Devices for which this isn't called refuse the ethtool operations, and
@@ -208,7 +208,7 @@ int nsim_steer_init(struct netdevsim *ns)
 }
 
 /**
- * nsim_steer_uninit() - free the steering tables
+ * nsim_steer_uninit() - free the RSS tables
  * @ns: device that nobody can send to any more
  *
  * Context: Process context with RTNL held.

@@ -19,7 +19,7 @@ struct netdevsim;
 struct sk_buff;
 
 /**
- * struct nsim_steer - the steering tables of one device
+ * struct nsim_steer - the RSS tables of one device
  * @rcu: to free it, kfree_rcu() wants it near the start
  * @key: Toeplitz key, all RSS contexts share it
  * @indir_set: user space has set the table of the device, it's in force

@@ -198,9 +198,11 @@ TEST_F(tls, under_a_receive)
 	zn_recv(q, 0);
 	ASSERT_EQ(100, zn_send(q, 100));
 	ASSERT_EQ(0, zn_reap_bytes(q, &ev, 100));
-	if (setsockopt(q->server_fd, SOL_TCP, TCP_ULP, "tls", 4) ||
-	    setsockopt(q->client_fd, SOL_TCP, TCP_ULP, "tls", 4))
-		SKIP(return, "no TLS in the kernel: %s", strerror(errno));
+	if (setsockopt(q->server_fd, SOL_TCP, TCP_ULP, "tls", 4)) {
+		ASSERT_EQ(ENOENT, errno);
+		SKIP(return, "no TLS in the kernel");
+	}
+	ASSERT_EQ(0, setsockopt(q->client_fd, SOL_TCP, TCP_ULP, "tls", 4));
 	if (!variant->keys) {
 		ASSERT_EQ(100, zn_send(q, 100));
 		EXPECT_EQ(0, zn_reap_bytes(q, &ev, 100));

@@ -682,12 +682,16 @@ static void arm_or_end_stream(struct worker *wk)
 	unsigned int x = armer;
 
 	for (unsigned int i = 0; i < ENDS; i++) {
+		__u64 end;
+
 		pthread_barrier_wait(&w->start);
+		end = zn_now_ms() + ZN_TIMEOUT;
 		if (armer) {
 			/* every other time not before the first piece */
-			while (i % 2 && zn_load(&w->c.stats->copy_count) ==
-					w->handled)
-				sched_yield();
+			while (i % 2 && !wk->error &&
+			       zn_load(&w->c.stats->copy_count) == w->handled)
+				if (zn_now_ms() >= end)
+					wk->error = -ETIME;
 			spin_for_a_while(&x);
 			wk->error = wk->error ?: zn_arm(&wk->q, ZCRX_NOTIF_COPY);
 			wk->armed_at = zn_load(&w->c.stats->copy_count);
@@ -698,7 +702,7 @@ static void arm_or_end_stream(struct worker *wk)
 	}
 }
 
-TEST_F(end, of_a_stream_while_arming)
+TEST_F_TIMEOUT(end, of_a_stream_while_arming, 300)
 {
 	const struct io_uring_zcrx_notif_stats *st = self->w.c.stats;
 	struct world *w = &self->w;

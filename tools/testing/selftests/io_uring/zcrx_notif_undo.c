@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <linux/mman.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -329,31 +331,43 @@ TEST(memlock_is_given_back_by_refusals)
 	munmap(area, AREA_SIZE);
 }
 
-/* Have @more huge pages than there were; -1 if that can't be done. */
-static int more_hugepages(int more)
+static int write_file(const char *path, const char *text)
 {
-	FILE *f = fopen("/proc/sys/vm/nr_hugepages", "r+");
-	int n;
+	int fd = open(path, O_WRONLY);
+	int ret = fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
 
-	if (!f)
-		return -1;
-	if (fscanf(f, "%d", &n) != 1 || fseek(f, 0, SEEK_SET) ||
-	    fprintf(f, "%d\n", n + more) < 0)
-		n = -1;
-	return fclose(f) || n < 0 ? -1 : 0;
+	if (fd >= 0)
+		close(fd);
+	return ret;
 }
 
+/* Its first line; empty if it can't be read. */
+static const char *read_file(const char *path, char *text, int size)
+{
+	FILE *f = fopen(path, "r");
+
+	if (!f || !fgets(text, size, f))
+		*text = 0;
+	if (f)
+		fclose(f);
+	return text;
+}
+
+#define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define HUGE_SIZE	(2UL << 20)
 
 TEST(memlock_counts_all_of_a_huge_page)
 {
 	void *area = map(AREA_SIZE), *huge;
+	char before[16], more[16];
 	long limit;
 
 	ASSERT_NE(NULL, area);
 	if (geteuid())
 		SKIP(return, "needs root to become other users");
-	if (more_hugepages(1))
+	snprintf(more, sizeof(more), "%d",
+		 atoi(read_file(NR_HUGEPAGES, before, sizeof(before))) + 1);
+	if (write_file(NR_HUGEPAGES, more))
 		SKIP(return, "the kernel has no huge pages");
 	huge = mmap(NULL, HUGE_SIZE, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB,
@@ -367,25 +381,15 @@ TEST(memlock_counts_all_of_a_huge_page)
 		  least_limit_of_user(1, huge, 0));
 	munmap(huge, HUGE_SIZE);
 out:
-	more_hugepages(-1);
+	write_file(NR_HUGEPAGES, before);
 	munmap(area, AREA_SIZE);
 }
 
 #define CGROUPS		"/sys/fs/cgroup"
-#define CGROUP		CGROUPS "/zcrx_notif_undo"
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	int ret = fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
+#define CONTROL		CGROUPS "/cgroup.subtree_control"
 
 /* In the cgroup, where nobody can be killed for memory. Returns what failed. */
-static int register_at_the_limit(void)
+static int register_at_the_limit(const char *procs)
 {
 	struct desc_case c = good_case;
 	const struct zn_opts o = {};
@@ -396,7 +400,7 @@ static int register_at_the_limit(void)
 
 	if (!area || zn_open_ring(&ring, &o) ||
 	    write_file("/proc/self/oom_score_adj", "-1000") ||
-	    write_file(CGROUP "/cgroup.procs", "0"))
+	    write_file(procs, "0"))
 		return 1;
 	vmpin = vmpin_kb();
 	c.region_pages = (4 << 20) / page_size();
@@ -415,19 +419,27 @@ static int register_at_the_limit(void)
 
 TEST(memory_limit_of_a_cgroup_is_an_error_and_leaves_nothing)
 {
+	char before[256], dir[64], file[96];
 	int status;
 	pid_t pid;
 
-	if (write_file(CGROUPS "/cgroup.subtree_control", "+memory"))
+	read_file(CONTROL, before, sizeof(before));
+	if (write_file(CONTROL, "+memory"))
 		SKIP(return, "no memory controller at " CGROUPS);
-	ASSERT_EQ(0, mkdir(CGROUP, 0700));
-	EXPECT_EQ(0, write_file(CGROUP "/memory.max", "2M"));
+	snprintf(dir, sizeof(dir), CGROUPS "/zcrx_notif_undo.%d", getpid());
+	ASSERT_EQ(0, mkdir(dir, 0700));
+	snprintf(file, sizeof(file), "%s/memory.max", dir);
+	EXPECT_EQ(0, write_file(file, "2M"));
+	snprintf(file, sizeof(file), "%s/cgroup.procs", dir);
 	pid = fork();
 	if (!pid)
-		_exit(register_at_the_limit());
+		_exit(register_at_the_limit(file));
+	EXPECT_LT(0, pid);
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
-	EXPECT_EQ(0, rmdir(CGROUP));
+	EXPECT_EQ(0, rmdir(dir));
+	if (!strstr(before, "memory"))
+		EXPECT_EQ(0, write_file(CONTROL, "-memory"));
 }
 
 TEST_HARNESS_MAIN

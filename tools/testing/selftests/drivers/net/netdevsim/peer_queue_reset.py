@@ -290,10 +290,10 @@ def _without_napi(netnl, ifindex):
     if len(cpus) < 2:
         raise KsftSkipEx("One CPU is busy during this test, that takes two")
     napi, = netnl.napi_get({"ifindex": ifindex}, dump=True)
-    netnl.napi_set({"id": napi["id"], "threaded": "enabled"})
-    pid = netnl.napi_get({"id": napi["id"]})["pid"]
-    os.sched_setaffinity(0, cpus[:1])
     try:
+        netnl.napi_set({"id": napi["id"], "threaded": "enabled"})
+        pid = netnl.napi_get({"id": napi["id"]})["pid"]
+        os.sched_setaffinity(0, cpus[:1])
         with _kept_from_running(pid, cpus[1]):
             yield
     finally:
@@ -344,18 +344,20 @@ def sender_waits_after_loopback(cfg) -> None:
 
     start = stat("rx_packets")
     ethtool(f"-K {cfg.ifname} loopback on")
+    loopback_off = defer(ethtool, f"-K {cfg.ifname} loopback off")
     with _without_napi(cfg.netnl, cfg.ifindex):
         _broadcast(addr, 500)
     _expect_more("its own packets arrive", lambda: stat("rx_packets"), 500,
                  start)
-    ethtool(f"-K {cfg.ifname} loopback off")
+    loopback_off.exec()
 
-    dropped = stat("tx_dropped")
+    dropped, start = stat("tx_dropped"), stat("rx_packets")
     with _without_napi(peer_netnl, cfg.remote_ifindex):
         _broadcast(addr, 500)
         for _ in range(10):
             _broadcast(addr, 1, cfg.netns)
-            time.sleep(0.01)
+        _expect_more("the peer's packets arrive",
+                     lambda: stat("rx_packets"), 10, start)
         ksft_eq(stat("tx_dropped"), dropped, comment="packets without room")
 
 

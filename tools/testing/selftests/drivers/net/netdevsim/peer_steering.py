@@ -468,6 +468,7 @@ def test_invalid(pair):
         (f"-N DEV {tcp4} vf 0 queue 1", inval),
         (f"-N DEV {tcp4} action 1 loc {MAX_RULES}", inval),
         (f"-N DEV {tcp4} context 9", inval),
+        (f"-N DEV {tcp4} context 0", notsup),
         (f"-N DEV {tcp4} action -1", notsup),
         (f"-N DEV {tcp4} action -2", notsup),
         (f"-N DEV {tcp4} m 0xff action 1", notsup),

@@ -277,7 +277,7 @@ def reconfiguration_is_refused(netnl, change, undo) -> None:
 
 
 def ring_size(netnl) -> None:
-    """The size of the rings may change under traffic, the flow goes on"""
+    """ethtool -G with other sizes of the rings is no harm to the flow"""
     pair = Pair(netnl)
     rx, flow = _traffic(pair)
     for size in 64, 1024:
