@@ -47,7 +47,7 @@ def compared(figures):
 
 def tables(recorded):
     figures = recorded["figures"]
-    return (rst(("instructions", "unpatched", *(head for head, _ in COLUMNS)),
+    return (rst(("instructions", "without", *(head for head, _ in COLUMNS)),
                 list(compared(figures))),
             rst(("one notification", "instructions"),
                 [(what, f"{figures[workload + ' types']['cost']:.0f}")
@@ -55,7 +55,7 @@ def tables(recorded):
 
 
 def totals(figures):
-    """the sentence on all that a copied fragment takes, without the patches"""
+    """the sentence on all that a copied fragment takes, without notifications"""
     of_64k, of_1k = (figures[f"nodev-copy-{size} none"] for size in ("64k", "1k"))
     return (f"{of_64k['cost'] - of_64k['more']:.0f} of 22 KiB, in writes of 64 KiB, and "
             f"{of_1k['cost'] - of_1k['more']:.0f} of 1 KiB.")

@@ -70,10 +70,10 @@ def draw(rows):
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
            f'width="{WIDTH}" height="{HEIGHT}" role="img">',
            "<!-- SPDX-License-Identifier: GPL-2.0 -->", "<!-- Made by harness/bench -->",
-           "<title>Instructions of copied receive more than on the unpatched kernel</title>",
+           "<title>Instructions of copied receive more than without notifications</title>",
            f"<style>{STYLE}</style>", f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>',
-           f'<text class="head" x="{LEFT}" y="22">Copied receive: guest instructions more than on '
-           "the unpatched kernel, in percent</text>"]
+           f'<text class="head" x="{LEFT}" y="22">Copied receive: guest instructions more than '
+           "without notifications, in percent</text>"]
     for at, (workload, head, below) in enumerate((
             ("nodev-copy", "one ring", "bytes of a write"),
             ("rings", "several rings on one ifq, writes of 64 KiB", "rings"))):

@@ -4,7 +4,7 @@
 import statistics
 
 # What a registration may cost, in guest instructions. "more": so many more a
-# unit than the unpatched base; "ratio": to the base; "cost": a unit, alone;
+# unit than the base; "ratio": to the base; "cost": a unit, alone;
 # "slower": to the same workload without a descriptor, by this.
 COPY = {"none": ("more", 5), "stats": ("more", 13), "types": ("more", 16), "both": ("more", 16)}
 FAILURE = {"none": ("more", 6), "types": ("more", 6), "stats": ("more", 12), "both": ("more", 12)}

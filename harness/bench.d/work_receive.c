@@ -13,7 +13,6 @@
 #define COPY_BYTES	(512 << 10)
 #define COPY_WRITES	128
 #define ZC_BYTES	(64 << 10)
-/* Fewer packets than the unpatched poll can lose the events of. */
 #define MTU_BYTES	(128 << 10)
 #define RING_BYTES	(128 << 10)
 

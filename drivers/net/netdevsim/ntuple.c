@@ -83,6 +83,9 @@ static const struct nsim_rule *nsim_rule_match(const struct netdevsim *ns,
  * @skb: the packet as it's sent, data at the Ethernet header; gets the hash
  *	 if receive hashing (NETIF_F_RXHASH) is on
  *
+ * Rules and RSS tables are replaced one by one: a packet can meet a new rule and
+ * the table that its context had before, as in a NIC.
+ *
  * Context: Any, under rcu_read_lock().
  * Return: Index of an RX queue, which may be gone if the number of queues is
  *	   being changed, or -ENOENT if the sender chooses.
