@@ -459,8 +459,9 @@ static void wait_for_children(void)
 	for (unsigned int i = 0; i < nr_children; i++) {
 		int status;
 
-		if (waitpid(children[i], &status, 0) > 0 &&
-		    WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FINDING)
+		if (waitpid(children[i], &status, 0) < 0)
+			continue;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FINDING)
 			_exit(EXIT_FINDING);
 		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
 			finding("a child got signal %d", WTERMSIG(status));
