@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The entry points. `make help` lists them; everything they do is in harness/
-# and series/.
+# The entry points. `make help` lists them; everything they do is in harness/.
 
-# Whom to copy on the mails; make sets it to a compiler by itself.
-copies = $(if $(findstring command line,$(origin CC)),$(foreach c,$(CC),--cc $(c)))
-mail_options = $(if $(V),-v $(V)) $(copies)
-names = $(or $(SERIES),$(shell sed 's/[\#[:space:]].*//' series/order))
+mail_options = $(if $(REROLL),-v $(REROLL)) $(foreach c,$(MAIL_CC),--cc $(c))
+names = $(or $(SERIES),$(shell harness/tree/assemble --list))
 
 # The unpatched kernel is the branch that all is built on.
 of_base = $(if $(BASE),BRANCH=base)
@@ -33,31 +30,31 @@ test-all: ## everything there is: several hours
 	@harness/test all
 
 kunit: ## KUnit on user-mode Linux (cold 6 minutes, then seconds)
-	@harness/kunit
+	@harness/selftests/kunit
 
 fuzz: ## random programs on a kernel that checks itself; MINUTES=2, SEED=n repeats a run
-	@harness/fuzz $(MINUTES) $(if $(SEED),--seed $(SEED))
+	@harness/fuzz/run $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 coverage: ## what all tests together reach of the series' code: gcov on the debug kernel (25 minutes)
-	@harness/coverage
+	@harness/coverage/run
 
 mutants: ## put faults into the kernel code, one by one: does a test notice? (an hour)
-	@harness/mutants
+	@harness/mutants/run
 
 arches: ## i386, arm64, s390x, clang, odd configs; 32-bit programs and a big-endian guest run the tests
-	@harness/arches
+	@harness/test arches
 
 commits: ## the tests without a NIC on the kernel of each commit
-	@harness/commits
+	@harness/test commits
 
 bench: ## what it costs, against the unpatched base; CHECK=1 compares with the recorded figures, RECORD=1 records
-	@harness/bench $(if $(CHECK),--check) $(if $(RECORD),--record)
+	@harness/bench/run $(if $(CHECK),--check) $(if $(RECORD),--record)
 
-kernel: ## assemble and build the kernel; KCONFIG=debug for the one that checks itself, BASE=1 the unpatched one
+kernel: ## assemble and build the kernel; VARIANT=debug for the one that checks itself, BASE=1 the unpatched one
 	@$(of_base) harness/kernel
 
 kernel-path: ## print the path of the built image alone; BASE=1 of the unpatched one
-	@$(of_base) harness/kernel --path
+	@$(of_base) harness/kernel --image
 
 shell: ## a shell in the guest; build/ is at /host
 	@harness/guest -t 86400 --shell
@@ -66,25 +63,25 @@ run-in-guest: ## CMD='...' runs in the guest, its exit status is make's
 	@harness/guest -- bash -c $(command)
 
 assemble: ## build/linux: the base with the series on it, as git branches
-	@series/assemble
+	@harness/tree/assemble
 
 refresh: ## the way back: write commits made in build/linux to overlay and patches
-	@series/refresh
+	@harness/tree/refresh
 
-picture: ## run what make run does and draw harness/picture.svg from it
-	@harness/picture
+picture: ## run what make run does and draw harness/docs/picture.svg from it
+	@harness/docs/picture
 
 check: ## checkpatch the series, build each of its commits
-	@series/check
+	@harness/tree/check
 
-series: ## mails to send, in build/mail; SERIES=name for one, V=2 CC=... are passed on
-	@for s in $(names); do series/export $(mail_options) $$s || exit; done
+series: ## mails to send, in build/mail; SERIES=name for one, REROLL=2 MAIL_CC=...
+	@for s in $(names); do harness/tree/export $(mail_options) $$s || exit; done
 
 series-check: ## all that a maintainer's robot would: check, sparse, coccinelle, the documentation pages
-	@series/check --all
+	@harness/tree/check --all
 
 series-dry-run: ## pass the mails through git send-email --dry-run, and show who would get them
-	@for s in $(names); do series/dry-run $$s $(mail_options) || exit; done
+	@for s in $(names); do harness/tree/dry-run $$s $(mail_options) || exit; done
 
 clean: ## remove build/; the cache stays
 	@rm -rf build

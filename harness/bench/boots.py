@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What harness/bench runs: the kernels, the programs, the guests, and what came of it."""
+"""What harness/bench/run runs: the kernels, the programs, the guests, and what came of it."""
 
 import json
 import os
 import re
 import shutil
 import statistics
-import subprocess
 from pathlib import Path
 
-import bench_spans
+from bench import spans as code
+from lib.common import BUILD, HARNESS, TOP, Refused, run
 
-HARNESS = Path(__file__).resolve().parent
-TOP = HARNESS.parent
-BUILD = Path(os.environ.get("ZCRX_BUILD") or TOP / "build")
 ROOM = BUILD / "bench"
 SELFTESTS = TOP / "tools/testing/selftests/drivers/net/netdevsim"
 
@@ -25,28 +22,16 @@ UNTOUCHED = ("io_uring", "include/linux/io_uring*", "include/uapi/linux/io_uring
              "net/core/page_pool*", "include/net/page_pool", "net/ipv4")
 
 
-class Wrong(Exception):
-    """the run itself went wrong"""
-
-
-def run(command, **how):
-    done = subprocess.run([str(word) for word in command], check=False, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **how)
-    if done.returncode:
-        raise Wrong(f"{Path(command[0]).name} failed ({done.returncode}): {done.stdout[-2000:]}")
-    return done.stdout
-
-
 def kernels():
     """{"base": image, "ours": image}"""
-    ours = run([HARNESS / "kernel", "--path"]).split("\n")[-2]
-    branch = run([TOP / "series/alone", FIXES, NIC]).strip()
-    different = run(["git", "-C", BUILD / "linux", "diff", "--name-only", FIXES, branch, "--",
-                     *UNTOUCHED])
+    ours = run(HARNESS / "kernel", "--image").strip()
+    branch = run(HARNESS / "tree/posted", FIXES, NIC).strip()
+    different = run("git", "-C", BUILD / "linux", "diff", "--name-only", FIXES, branch, "--",
+                     *UNTOUCHED)
     if different:
-        raise Wrong(f"the series {NIC} is no base to compare with, it changes:\n{different}")
-    base = run([HARNESS / "kernel", "--path"],
-               env={**os.environ, "BRANCH": branch, "KCONFIG": ""}).split("\n")[-2]
+        raise Refused(f"the series {NIC} is no base to compare with, it changes:\n{different}")
+    base = run(HARNESS / "kernel", "--image",
+               env={**os.environ, "BRANCH": branch, "VARIANT": ""}).strip()
     return {"base": Path(base), "ours": Path(ours)}
 
 
@@ -54,17 +39,17 @@ def compile_programs(headers):
     """the guest's program, and the plugin that counts"""
     share = ROOM / "guest"
     share.mkdir(parents=True, exist_ok=True)
-    liburing = Path(run([HARNESS / "liburing"]).strip())
-    sources = [path for path in sorted((HARNESS / "bench.d").glob("*.c"))
+    liburing = Path(run(HARNESS / "fetch/liburing").strip())
+    sources = [path for path in sorted((HARNESS / "inside/bench").glob("*.c"))
                if path.name != "plugin.c"]
-    run(["gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Wno-sign-compare", "-D_GNU_SOURCE",
+    run("gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Wno-sign-compare", "-D_GNU_SOURCE",
          "-static", "-isystem", headers, "-isystem", liburing / "include", f"-I{SELFTESTS}",
          "-o", share / "zcrx_bench", *sources, SELFTESTS / "zcrx_rx_ifq.c",
-         liburing / "lib/liburing.a"])
+         liburing / "lib/liburing.a")
     plugin = ROOM / "plugin.so"
-    run(["gcc", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-shared", "-fPIC",
-         "-fvisibility=hidden", "-o", plugin, HARNESS / "bench.d/plugin.c"])
-    shutil.copy(HARNESS / "bench.d/guest-bench", share)
+    run("gcc", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-shared", "-fPIC",
+         "-fvisibility=hidden", "-o", plugin, HARNESS / "bench/plugin.c")
+    shutil.copy(HARNESS / "inside/run-bench", share)
     return share, plugin
 
 
@@ -72,8 +57,8 @@ def boot(image, share, name, options, plan, limit=1200):
     """what the guest printed for each line of the plan"""
     (share / "plan").write_text("".join(" ".join(str(word) for word in line) + "\n"
                                         for line in plan), encoding="ascii")
-    out = run([HARNESS / "guest", "-n", name, "-t", str(limit), "-m", "2048", "-d", share, *options,
-               "--", "/host/guest-bench"], env={**os.environ, "KERNEL": str(image)})
+    out = run(HARNESS / "guest", "-n", name, "-t", str(limit), "-m", "2048", "-d", share, *options,
+               "--", "/host/run-bench", env={**os.environ, "KERNEL": str(image)})
     return parse_output(out)
 
 
@@ -85,7 +70,7 @@ def parse_output(text):
             records.append({key: record[key] for key in
                             ("workload", "registration", "unit", "units", "bytes", "ns")})
         except (ValueError, KeyError, TypeError) as error:
-            raise Wrong(f"the guest printed something else: {line}") from error
+            raise Refused(f"the guest printed something else: {line}") from error
     return records
 
 
@@ -105,14 +90,14 @@ def parse_windows(text):
             else:
                 raise ValueError
         except (ValueError, IndexError, AttributeError) as error:
-            raise Wrong(f"the plugin wrote something else: {line}") from error
+            raise Refused(f"the plugin wrote something else: {line}") from error
     return windows
 
 
 def join(records, windows):
     """gives each record its windows, one a repetition"""
     if sum(len(record["ns"]) for record in records) != len(windows):
-        raise Wrong(f"the plugin saw {len(windows)} repetitions, the guest did others")
+        raise Refused(f"the plugin saw {len(windows)} repetitions, the guest did others")
     windows = iter(windows)
     for record in records:
         mine = [next(windows) for _ in record["ns"]]
@@ -131,17 +116,17 @@ def check_calibration(record, turns):
     """A loop of two instructions a turn; the first time it may be hit by a page fault."""
     got = statistics.median(record["instructions"])
     if not 0 <= got - 2 * turns <= 16:
-        raise Wrong(f"a loop of {2 * turns} instructions counts as {got}: is this QEMU's plugin "
+        raise Refused(f"a loop of {2 * turns} instructions counts as {got}: is this QEMU's plugin "
                     "interface another one?")
     took = statistics.median(record["ns"])
     if abs(took - got) > 200:
-        raise Wrong(f"{got} instructions take {took} ns of the guest's clock, not one each")
+        raise Refused(f"{got} instructions take {took} ns of the guest's clock, not one each")
 
 
 def count(image, share, plugin, name, plan):
     """a guest of one CPU whose instructions are counted"""
     windows = ROOM / f"{name}.windows"
-    spans = bench_spans.write(image, BUILD / "linux/scripts/extract-vmlinux", ROOM / f"{name}.spans")
+    spans = code.write(image, BUILD / "linux/scripts/extract-vmlinux", ROOM / f"{name}.spans")
     options = f"-plugin {plugin},out={windows},spans={spans}"
     records = join(boot(image, share, name, ["--icount", "-e", "QUIET=1", "-q", options], plan),
                    parse_windows_of(windows))
@@ -167,5 +152,5 @@ def world(image):
     config = (Path(image).parents[3] / ".config").read_text(encoding="utf-8")
     found = {word: re.search(pattern, config, re.M)[1] for word, pattern in
              (("kernel", r"^# Linux/\S+ (\S+) "), ("compiler", r'^CONFIG_CC_VERSION_TEXT="(.*)"'))}
-    qemu = run(["qemu-system-x86_64", "--version"]).split("\n")[0]
+    qemu = run("qemu-system-x86_64", "--version").split("\n")[0]
     return {"command": "make bench RECORD=1", **found, "emulator": qemu}

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The comparison of harness/bench with the recorded figures, harness/bench.json."""
+"""The comparison of harness/bench/run with the recorded figures, harness/bench/recorded.json."""
 
 import json
 from pathlib import Path
 
-RECORDED = Path(__file__).resolve().parent / "bench.json"
+RECORDED = Path(__file__).resolve().parent / "recorded.json"
 
 # A rebuild that moves code can move a total by so much.
 TOTAL = 0.001

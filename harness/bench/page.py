@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """The tables and totals of what notifications cost, for the documentation page.
 
-  harness/bench_page.py           print them, from harness/bench.json
-  harness/bench_page.py PAGE      are they what the page has?"""
+  harness/bench/page.py           print them, from harness/bench/recorded.json
+  harness/bench/page.py PAGE      are they what the page has?"""
 
+import pathlib
 import sys
-from pathlib import Path
 
-import bench_check
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from bench import check
 
 COLUMNS = (("no descriptor", "none"), ("statistics", "stats"), ("types", "types"),
            ("both", "both"))
@@ -62,16 +64,16 @@ def totals(figures):
 
 
 def main(path=None):
-    recorded = bench_check.read(bench_check.RECORDED)
+    recorded = check.read(check.RECORDED)
     if not path:
         print("\n".join([*tables(recorded), totals(recorded["figures"])]))
         return 0
-    page = Path(path).read_text(encoding="utf-8")
+    page = pathlib.Path(path).read_text(encoding="utf-8")
     wrong = [table for table in tables(recorded) if table not in page]
     wrong += [text for text in (totals(recorded["figures"]), recorded["kernel"],
                                 recorded["compiler"]) if text not in " ".join(page.split())]
     for text in wrong:
-        print(f"{path} has to say, as harness/bench.json does:\n{text}")
+        print(f"{path} has to say, as harness/bench/recorded.json does:\n{text}")
     return int(bool(wrong))
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where in a kernel harness/bench counts the instructions of single functions.
+"""Where in a kernel harness/bench/run counts the instructions of single functions.
 
 A span is a name, the addresses where it starts and those where it ends, as
-harness/bench.d/plugin.c reads them. Functions that the kernel at hand does not
+harness/bench/plugin.c reads them. Functions that the kernel at hand does not
 have are left out.
 """
 

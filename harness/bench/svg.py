@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The picture of harness/bench: what is added to a copied fragment, against load."""
+"""The picture of harness/bench/run: what is added to a copied fragment, against load."""
 
 import re
 
@@ -69,7 +69,7 @@ def panel(out, left, head, below, series):
 def draw(rows):
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
            f'width="{WIDTH}" height="{HEIGHT}" role="img">',
-           "<!-- SPDX-License-Identifier: GPL-2.0 -->", "<!-- Made by harness/bench -->",
+           "<!-- SPDX-License-Identifier: GPL-2.0 -->", "<!-- Made by harness/bench/run -->",
            "<title>Instructions of copied receive more than without notifications</title>",
            f"<style>{STYLE}</style>", f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>',
            f'<text class="head" x="{LEFT}" y="22">Copied receive: guest instructions more than '

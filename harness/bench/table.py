@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Statistics of harness/bench, its targets, and its table."""
+"""Statistics of harness/bench/run, its targets, and its table."""
 
 import statistics
 

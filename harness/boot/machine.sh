@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # shared with harness/guest
 #
-# The machines that harness/guest boots; it sources this after lib.sh.
+# The machines that harness/guest boots; it sources this after common.sh.
 
 # guest_machine: for $arch, finds kernel and userland and sets how QEMU gets them
 guest_machine() {
@@ -10,10 +10,10 @@ guest_machine() {
 	[[ ! $icount ]] || accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off")
 	case $arch in
 	x86_64)
-		need_packages qemu-system-x86:qemu-system-x86_64
-		kernel=${KERNEL:-$("$top/harness/kernel" --path)} ||
+		need guest
+		kernel=${KERNEL:-$("$harness/kernel" --image)} ||
 			fail "no kernel; build it with harness/kernel"
-		image=$("$top/harness/userland") || fail "no image of the guest's disk"
+		image=$("$harness/fetch/userland") || fail "no image of the guest's disk"
 		# Without 5-level paging: an interrupt that comes just while
 		# identify_cpu() has the CPU's features zeroed makes KASAN take
 		# addresses for those of 4-level paging and complain.
@@ -23,13 +23,10 @@ guest_machine() {
 		console_device=isa-serial bus=pci
 		;;
 	s390x)
-		need_packages qemu-system-misc:qemu-system-s390x
-		if [[ ! ${KERNEL:-} ]]; then
-			dir=$("$top/harness/kernel-s390x") ||
-				fail "no kernel; build it with harness/kernel-s390x"
-		fi
-		kernel=${KERNEL:-$dir/vmlinuz}
-		image=$("$top/harness/initramfs-s390x") ||
+		need guest-s390x
+		kernel=${KERNEL:-$("$harness/kernel" s390x --image)} ||
+			fail "no kernel; build it with harness/kernel s390x"
+		image=$("$harness/fetch/initramfs-s390x") ||
 			fail "no initramfs for the guest"
 		machine=(qemu-system-s390x -M s390-ccw-virtio
 			 "${accel[@]}" -cpu max -initrd "$image")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154 # shared with lib.sh and harness/guest
+# shellcheck disable=SC2034,SC2154 # shared with common.sh and harness/guest
 #
-# harness/guest's options; it sources this after lib.sh.
+# harness/guest's options; it sources this after common.sh.
 
 usage() {
 	cat <<-EOT

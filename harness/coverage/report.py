@@ -8,7 +8,7 @@ A RUN is a directory with the .gcda files that one guest left; what several
 reached adds up. Looked at are zcrx_notif.c, the functions of zcrx_notif.h, and
 of the files that Linux already has the lines in which LINUX differs from its
 branch base. A line or a branch that was not reached needs a reason in FILE
-(harness/coverage.why says how they are written). Status 0: all is reached or
+(harness/coverage/why says how they are written). Status 0: all is reached or
 explained, and each reason explains something; 1: not so; 2: no figures.
 """
 import argparse

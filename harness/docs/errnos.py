@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Is every errno that the kernel's code returns in the page's tables?
 
-usage: doc_errnos.py KERNEL-TREE PAGE
+usage: errnos.py KERNEL-TREE PAGE
 
 For each of the page's tables of errors, the functions that the call goes
 through are followed in the files below, and the table has to have every

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # harness/docs has the variables
+# shellcheck disable=SC2154 # harness/docs/check has the variables
 #
-# What harness/docs holds the page on notifications to: its tables name every
+# What harness/docs/check holds the page on notifications to: its tables name every
 # errno of the code, its figures are the recorded ones, and the program that its
 # C blocks make compiles and does in the guest what the page says.
 
@@ -13,18 +13,18 @@ linked_from=(iou-zcrx)
 	die "no UAPI headers in $headers; build the kernel first: make kernel"
 
 errnos() {
-	python3 "$top/harness/doc_errnos.py" "$tree" "$page"
+	python3 "$harness/docs/errnos.py" "$tree" "$page"
 }
 
-# What it costs: the tables are those of what harness/bench recorded.
+# What it costs: the tables are those of what harness/bench/run recorded.
 figures() {
-	python3 "$top/harness/bench_page.py" "$page"
+	python3 "$harness/bench/page.py" "$page"
 }
 
 # With the command that the page names.
 example() {
 	local extract liburing
-	liburing=$("$top/harness/liburing") || return
+	liburing=$("$harness/fetch/liburing") || return
 	extract=$(sed -n '/^  sed -n /{N;s/^ *//;s/ > .*//;p}' "$page")
 	[[ $extract == *" $name.rst" ]] ||
 		{ echo "the page does not say how to extract its program"; return 1; }
@@ -37,7 +37,7 @@ example() {
 
 # Without a NIC all is copied.
 in_guest() {
-	"$top/harness/guest" -n docs -t 120 -d "$out/guest" -- \
+	"$harness/guest" -n docs -t 120 -d "$out/guest" -- \
 		sh -c 'ip link set lo up && timeout 60 /host/zcrx-notif' >"$out/output" || return
 	cat "$out/output"
 	grep -qxE '([0-9]+) bytes received, \1 of them copied in [1-9][0-9]{0,3} pieces' "$out/output" &&

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # harness/docs has the variables
+# shellcheck disable=SC2154 # harness/docs/check has the variables
 #
-# What harness/docs holds the page on netdevsim to: the kernel that runs the tests
+# What harness/docs/check holds the page on netdevsim to: the kernel that runs the tests
 # has the options that it names, and its commands, one after the other, do in the
 # guest what it says.
 
@@ -27,8 +27,8 @@ commands() {
 
 # The tests and the tools that the commands name, from the tree
 pack() {
-	"$top/harness/selftests" && "$top/harness/netselftests" &&
-		cp "$build/netselftests/tree.tar" "$top/harness/guest-doc-netdevsim" "$out/guest/"
+	"$harness/selftests/build" && "$harness/selftests/pack" &&
+		cp "$build/netselftests/tree.tar" "$harness/inside/run-page" "$out/guest/"
 }
 
 # says PATTERN: is it in what the commands printed?
@@ -38,8 +38,8 @@ says() {
 
 in_guest() {
 	local rc=0
-	"$top/harness/guest" -n docs-netdevsim -t 300 -m 3072 -d "$out/guest" -- \
-		/host/guest-doc-netdevsim >"$out/output" || rc=1
+	"$harness/guest" -n docs-netdevsim -t 300 -m 3072 -d "$out/guest" -- \
+		/host/run-page >"$out/output" || rc=1
 	cat "$out/output"
 	says '^TCP data split:[[:space:]]+on$' || rc=1
 	says '^HDS thresh:[[:space:]]+0$' || rc=1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guest of harness/fuzz: its kernel, the fuzzer in it, and what came of a run."""
+"""The guest of harness/fuzz/run: its kernel, the fuzzer in it, and what came of a run."""
 
 import os
 import re
@@ -7,34 +7,22 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import fuzz_lib as lib
+from fuzz import shorten as lib
+from lib.common import BUILD, HARNESS, TOP, Refused, run
 
-HARNESS = Path(__file__).resolve().parent
-TOP = HARNESS.parent
-BUILD = Path(os.environ.get("ZCRX_BUILD") or TOP / "build")
 ROOM = BUILD / "fuzz"
 SELFTESTS = TOP / "tools/testing/selftests/io_uring"
 
 
-class Wrong(Exception):
-    """the run itself went wrong"""
-
-
 def kernel():
     given = os.environ.get("KERNEL")
-    if given:
-        return Path(given)
-    done = subprocess.run([HARNESS / "kernel", "--path"], check=False, text=True,
-                          stdout=subprocess.PIPE,
-                          env={"KCONFIG": "debug", **os.environ})
-    if done.returncode:
-        raise Wrong("no kernel")
-    return Path(done.stdout.split("\n")[-2])
+    return Path(given or run(HARNESS / "kernel", "--image",
+                             env={"VARIANT": "debug", **os.environ}).strip())
 
 
 def compile_to(program, headers):
     """whether that worked"""
-    sources = [*sorted((HARNESS / "fuzz.d").glob("*.c")), SELFTESTS / "leaks.c"]
+    sources = [*sorted((HARNESS / "inside/fuzz").glob("*.c")), SELFTESTS / "leaks.c"]
     done = subprocess.run(["gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror",
                            "-static", "-isystem", headers, "-I", SELFTESTS, "-o", program,
                            *sources], check=False)
@@ -45,12 +33,12 @@ def compile_fuzzer(image):
     """below build/fuzz/guest, which the guest sees"""
     headers = image.resolve().parents[3] / "usr/include"
     if not headers.is_dir():
-        raise Wrong(f"no headers of the kernel in {headers}")
+        raise Refused(f"no headers of the kernel in {headers}")
     share = ROOM / "guest"
     share.mkdir(parents=True, exist_ok=True)
     if not compile_to(share / "zcrx_fuzz", headers):
-        raise Wrong("the fuzzer does not compile")
-    shutil.copy(HARNESS / "fuzz.d/guest-fuzz", share)
+        raise Refused("the fuzzer does not compile")
+    shutil.copy(HARNESS / "inside/run-fuzz", share)
 
 
 class Run:
@@ -60,7 +48,7 @@ class Run:
         command = [HARNESS / "guest", "-n", name, "-t", str(seconds), "-m", "3072",
                    "-d", ROOM / "guest", "-e", f"PROCESSES={processes}",
                    *(["-e", "FUZZ_VERBOSE=1"] if os.environ.get("FUZZ_VERBOSE") else []), "--",
-                   "/host/guest-fuzz", "--results", "/run/guest/results", *args]
+                   "/host/run-fuzz", "--results", "/run/guest/results", *args]
         done = subprocess.run(command, check=False, text=True, errors="replace",
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE,
@@ -71,8 +59,8 @@ class Run:
         self.log = BUILD / f"logs/guest-{name}.console.log"
         self.results = BUILD / f"results/{name}"
         if self.status in (2, 125, 127) and "fuzz: " not in self.read_log():
-            raise Wrong(f"the guest: {done.stdout}{done.stderr}")
-        judged = subprocess.run([HARNESS / "judge", self.log], check=False, text=True,
+            raise Refused(f"the guest: {done.stdout}{done.stderr}")
+        judged = subprocess.run([HARNESS / "boot/judge", self.log], check=False, text=True,
                                 stdout=subprocess.PIPE).stdout
         self.console = self.read_log().splitlines()
         self.complaint = lib.first_complaint(judged, self.console)

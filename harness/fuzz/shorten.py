@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-What harness/fuzz does with a run that found something: which programs can have
+What harness/fuzz/run does with a run that found something: which programs can have
 done it, and what of a program is needed for it.
 """
 
@@ -30,7 +30,7 @@ def first_complaint(judged, console):
     """
     (line number, signature) of the first thing in a console log, whose lines are
     given, that the kernel or the fuzzer complained of, or None. `judged` is what
-    harness/judge printed about it.
+    harness/boot/judge printed about it.
     """
     found = []
     for line in judged.splitlines():

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # cache is lib.sh's
+# shellcheck disable=SC2154 # cache is common.sh's
 #
 # An entry of the cache is a directory with a file `stamp`: the key of what it
 # was made from, and the size, time and sha256 of every file in it. Source this
-# after lib.sh. Make an entry in entry_new's directory, then entry_keep it.
+# after common.sh. Make an entry in entry_new's directory, then entry_keep it.
 
 # entry_lock NAME: from here to the program's end nobody else makes NAME
 entry_lock() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What harness/mutants has the kernel code tested with. A catcher returns what the
+"""What harness/mutants/run has the kernel code tested with. A catcher returns what the
 test said, and what in it tells of a fault: nothing if the test passed. What says
-neither, because nothing was built or started, raises Wrong.
+neither, because nothing was built or started, raises Refused.
 """
 
 import os
@@ -10,11 +10,10 @@ import re
 import signal
 import subprocess
 
-import tally
+from lib import common, tally
+from lib.common import HARNESS, TOP, Refused
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-HARNESS = TOP / "harness"
-BUILD = pathlib.Path(os.environ.get("ZCRX_BUILD") or TOP / "build") / "mutants"
+BUILD = common.BUILD / "mutants"
 LINUX = BUILD / "linux"
 LOGS = BUILD / "logs"
 CONSOLE = LOGS / "guest-mutant.console.log"
@@ -23,10 +22,6 @@ KUNIT_FAILED = re.compile(r"\[(?:FAILED|CRASHED)\] (\S+)|\[ERROR\] Test: (.+)|"
                           r"(timed out after .*)")
 NOT_OK = re.compile(r"not ok \d+ (?!.*# (?:SKIP|XFAIL))(?:- )?(.*)")
 CONSOLE_FAILED = re.compile(r"^(?:\[[ \d.T]+\]\s*)+not ok \d+ (\S+)", re.MULTILINE)
-
-
-class Wrong(Exception):
-    """the list, the code or the machine is not as it has to be"""
 
 
 def run(*command, until=None, **env):
@@ -62,27 +57,27 @@ def stop(child):
 def needed(what, *command, **env):
     status, output = run(*command, **env)
     if status:
-        raise Wrong(f"{what} failed:\n{output[-2000:]}")
+        raise Refused(f"{what} failed:\n{output[-2000:]}")
     return output
 
 
 def kunit(_):
     # Not with raw output: then kunit.py ends with 0 whatever failed.
-    status, output = run(HARNESS / "kunit", "--timeout=60")
+    status, output = run(HARNESS / "selftests/kunit", "--timeout=60")
     if "Testing complete" not in output or "not find any KTAP output" in output:
-        raise Wrong(f"KUnit did not run:\n{output[-2000:]}")
+        raise Refused(f"KUnit did not run:\n{output[-2000:]}")
     seen = ["".join(groups) for groups in KUNIT_FAILED.findall(output)]
     return output, signs(status, seen, output)
 
 
-def guest(kconfig, limit, *words):
+def guest(variant, limit, *words):
     # Programs are built once, for they don't see faults of the kernel.
-    image = needed("the kernel", HARNESS / "kernel", "--path", KCONFIG=kconfig)
+    needed("the kernel", HARNESS / "kernel", VARIANT=variant)
     CONSOLE.unlink(missing_ok=True)
     # One failure is enough; with a fault many tests wait for their time-out.
     status, output = run(HARNESS / "guest", "-n", "mutant", "-t", str(limit),
                          "-m", "5120", *words, until=NOT_OK,
-                         KERNEL=image.split("\n")[-2])
+                         VARIANT=variant)
     last = output.rstrip("\n").split("\n")[-1]
     if match := NOT_OK.match(last):
         program = re.findall(r"^# program: (.*)$", output, re.MULTILINE)
@@ -91,7 +86,7 @@ def guest(kconfig, limit, *words):
         if CONSOLE.exists() else ""
     # the debug kernel runs KUnit before
     if not re.search(r"guest-init: begin|KTAP version", console):
-        raise Wrong(f"the guest did not start:\n{output[-2000:]}")
+        raise Refused(f"the guest did not start:\n{output[-2000:]}")
     seen = CONSOLE_FAILED.findall(console)
     found = tally.Tally()
     tally.read_ktap(found, "", output)
@@ -110,19 +105,19 @@ def guest(kconfig, limit, *words):
 def signs(status, seen, output):
     seen = list(dict.fromkeys(seen))
     if status and not seen:
-        raise Wrong(f"failed, and no test says why:\n{output[-2000:]}")
+        raise Refused(f"failed, and no test says why:\n{output[-2000:]}")
     return seen if status else []
 
 
-def selftests_on(kconfig, limit, each, room="selftests/io_uring",
-                 program="guest-selftests"):
+def selftests_on(variant, limit, each, room="selftests/io_uring",
+                 program="run-selftests"):
     def catcher(tests):
-        return guest(kconfig, limit, "-e", f"SELFTEST_TIMEOUT={each}", "-d",
+        return guest(variant, limit, "-e", f"SELFTEST_TIMEOUT={each}", "-d",
                      BUILD / room, "--", f"/host/{program}", *tests.split())
     return catcher
 
 
-NETDEVSIM = {"room": "netselftests", "program": "guest-netselftests"}
+NETDEVSIM = {"room": "netselftests", "program": "run-netselftests"}
 CATCHERS = {"kunit": kunit,
             "selftest": selftests_on("", 600, 180),
             "debug": selftests_on("debug", 1200, 400),

@@ -4,14 +4,17 @@
 
 usage: compare.py BASE_LOG PATCHED_LOG
 
-The logs are KTAP of programs as harness/tally.py reads it, and so is what is
+The logs are KTAP of programs as harness/lib/tally.py reads it, and so is what is
 printed: one program, in which each case of the two logs is one test. A case
 fails when its result is worse on the patched kernel. One that passes on neither
 is skipped with the reason.
 """
+import pathlib
 import sys
 
-import tally
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from lib import tally
 
 # The result of a case that only the other log has.
 MISSING = ("missing", "")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/guest-arch: what it reports of the machine, the module and the tests,
-as harness/tally.py counts it. Run here, with stand-ins for what needs a guest."""
+"""harness/inside/run-arch: what it reports of the machine, the module and the tests,
+as harness/lib/tally.py counts it. Run here, with stand-ins for what needs a guest."""
 
 import os
 import shutil
@@ -22,8 +22,8 @@ class GuestArch(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.dir = directory.name
-        shutil.copy(os.path.join(HARNESS, "guest-arch"), self.dir)
-        self.put("guest-selftests", SELFTESTS)
+        shutil.copy(os.path.join(HARNESS, "inside/run-arch"), self.dir)
+        self.put("run-selftests", SELFTESTS)
 
     def put(self, name, text):
         path = os.path.join(self.dir, name)
@@ -36,11 +36,11 @@ class GuestArch(unittest.TestCase):
         log = os.path.join(self.dir, "log")
         with open(log, "wb") as file:
             done = subprocess.run(
-                [os.path.join(self.dir, "guest-arch"), *words], stdout=file,
+                [os.path.join(self.dir, "run-arch"), *words], stdout=file,
                 check=False, stderr=subprocess.STDOUT, timeout=60,
                 env={**os.environ, "PATH": f"{self.dir}:{os.environ['PATH']}"})
         said = subprocess.run(
-            [os.path.join(HARNESS, "tally.py"), f"ktap:a:{done.returncode}:{log}"],
+            [os.path.join(HARNESS, "lib/tally.py"), f"ktap:a:{done.returncode}:{log}"],
             check=False, capture_output=True, text=True).stdout
         return done.returncode, said
 
@@ -69,7 +69,7 @@ class GuestArch(unittest.TestCase):
         self.assertIn("FAILED: a: module: netdevsim is loaded as a module", said)
 
     def test_selftests_that_fail(self):
-        self.put("guest-selftests", SELFTESTS + "exit 1\n")
+        self.put("run-selftests", SELFTESTS + "exit 1\n")
         status, said = self.tally(os.uname().machine, ORDER)
         self.assertEqual(status, 1)
         self.assertIn("a: exit status 1", said)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/bench without a guest: what it reads, its statistics, targets and comparison."""
+"""harness/bench/run without a guest: what it reads, its statistics, targets and comparison."""
 
 import contextlib
 import importlib.machinery
@@ -16,15 +16,11 @@ import xml.etree.ElementTree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 # pylint: disable=wrong-import-position
-import bench_check
-import bench_guest
-import bench_page
-import bench_spans
-import bench_svg
-import bench_table
+from bench import boots, check, page, spans, svg, table
+from lib.common import Refused
 
 HARNESS = pathlib.Path(__file__).resolve().parents[1]
-loader = importlib.machinery.SourceFileLoader("bench_disasm", str(HARNESS / "bench-disasm"))
+loader = importlib.machinery.SourceFileLoader("bench_disasm", str(HARNESS / "bench/disasm"))
 disasm = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_disasm", loader))
 loader.exec_module(disasm)
 
@@ -45,7 +41,7 @@ def calls(cost):
 
 def rows(ours, base=1000, registration="none", workload="nodev-copy-1k"):
     """of ten fragments a repetition, with all of it in the functions of zcrx"""
-    return bench_table.rows(
+    return table.rows(
         [record(workload, "none", [base] * 3, spans=calls(base / 10))],
         [record(workload, registration, [ours] * 3, units=30, spans=calls(ours / 10))])
 
@@ -54,64 +50,64 @@ class Reading(unittest.TestCase):
     def test_what_the_guest_prints(self):
         line = {key: value for key, value in record().items()
                 if key not in ("instructions", "spans")}
-        self.assertEqual(bench_guest.parse_output(json.dumps(line) + "\n"), [line])
+        self.assertEqual(boots.parse_output(json.dumps(line) + "\n"), [line])
 
     def test_other_output_of_the_guest_is_refused(self):
         for text in ("hello\n", "{}\n", "[1]\n", '{"workload": "x"}\n'):
-            with self.assertRaisesRegex(bench_guest.Wrong, "the guest printed"):
-                bench_guest.parse_output(text)
+            with self.assertRaisesRegex(Refused, "the guest printed"):
+                boots.parse_output(text)
 
     def test_windows_and_their_spans(self):
         text = "window 10\nspan a 0:5*2 0:7*1 3:9*1\nwindow 11\n"
-        self.assertEqual(bench_guest.parse_windows(text),
+        self.assertEqual(boots.parse_windows(text),
                          [(10, {"a": {0: {5: 2, 7: 1}, 3: {9: 1}}}), (11, {})])
 
     def test_other_lines_of_the_plugin_are_refused(self):
         for text in ("span a 0:1*1\n", "window x\n", "window\n", "window 1\nspan a 5\n",
                      "window 1\nspan a 5*1\n", "window 1\ndropped\n", "\n"):
-            with self.assertRaisesRegex(bench_guest.Wrong, "the plugin wrote"):
-                bench_guest.parse_windows(text)
+            with self.assertRaisesRegex(Refused, "the plugin wrote"):
+                boots.parse_windows(text)
 
     def test_repetitions_get_their_windows_in_order(self):
         first, second = record(counts=[0, 0]), record(counts=[0])
-        bench_guest.join([first, second], [(1, {"a": {0: {4: 1}}}),
+        boots.join([first, second], [(1, {"a": {0: {4: 1}}}),
                                            (2, {"a": {0: {4: 1, 5: 1}, 2: {9: 1}}}), (3, {})])
         self.assertEqual((first["instructions"], second["instructions"]), ([1, 2], [3]))
         self.assertEqual(first["spans"], {"a": {0: {4: 2, 5: 1}, 2: {9: 1}}})
 
     def test_a_repetition_that_the_plugin_missed_is_refused(self):
-        with self.assertRaisesRegex(bench_guest.Wrong, "saw 1 repetitions"):
-            bench_guest.join([record(counts=[0, 0])], [(1, {})])
+        with self.assertRaisesRegex(Refused, "saw 1 repetitions"):
+            boots.join([record(counts=[0, 0])], [(1, {})])
 
     def test_a_plugin_that_counts_wrong_is_refused(self):
         good = record(counts=[200008] * 3)
         good["ns"] = [200083] * 3
-        bench_guest.check_calibration(good, 100000)
+        boots.check_calibration(good, 100000)
         for counts, ns in (([100008] * 3, 200083), ([400008] * 3, 400083), ([200008] * 3, 90000)):
             bad = {**good, "instructions": counts, "ns": [ns] * 3}
-            with self.assertRaises(bench_guest.Wrong):
-                bench_guest.check_calibration(bad, 100000)
+            with self.assertRaises(Refused):
+                boots.check_calibration(bad, 100000)
 
 
 class Statistics(unittest.TestCase):
     def test_a_timer_tick_moves_neither_median_nor_spread(self):
-        got = bench_table.summary([100] * 8 + [2300])
+        got = table.summary([100] * 8 + [2300])
         self.assertEqual((got["median"], got["low"], got["high"], got["max"]), (100, 100, 100, 2300))
 
     def test_the_median_is_a_value_that_was_seen(self):
-        self.assertEqual(bench_table.summary([4, 1, 3, 2])["median"], 2)
+        self.assertEqual(table.summary([4, 1, 3, 2])["median"], 2)
 
     def test_nothing_has_no_median(self):
         with self.assertRaises(ValueError):
-            bench_table.summary([])
+            table.summary([])
 
     def test_fragments_counted_with_statistics_hold_for_all_registrations(self):
         ours = [record(), record(registration="stats", units=30)]
-        self.assertEqual(bench_table.units_of(ours[0], ours), 10)
+        self.assertEqual(table.units_of(ours[0], ours), 10)
 
     def test_fragments_that_nobody_counted_are_refused(self):
         with self.assertRaisesRegex(ValueError, "nobody counted"):
-            bench_table.units_of(record(), [record()])
+            table.units_of(record(), [record()])
 
     def test_a_row(self):
         row = rows(1060)[0]
@@ -120,7 +116,7 @@ class Statistics(unittest.TestCase):
 
     def test_a_function_without_another_that_it_calls(self):
         spans = {"zcrx_notif_task_work": {0: {246: 4, 900: 1}}, "post": {0: {83: 5}}}
-        got = {one["workload"]: one["instructions"] for one in bench_table.derive(
+        got = {one["workload"]: one["instructions"] for one in table.derive(
             [record("notify-polling", "types", spans=spans)])}
         self.assertEqual(got["task-work"], [163] * 4 + [817])
 
@@ -133,7 +129,7 @@ class Calls(unittest.TestCase):
     def figure(self, spans, base=None, workload="nic-zc-mtu"):
         base = [record(workload, spans=base or self.BASE)]
         ours = [record(workload, "both", spans=spans, units=30)]
-        return next(row for row in bench_table.rows(base, ours)
+        return next(row for row in table.rows(base, ours)
                     if row["workload"] == f"calls-{workload}")
 
     def test_another_mix_of_the_same_calls_costs_the_same(self):
@@ -182,7 +178,7 @@ class Targets(unittest.TestCase):
             self.assertEqual(row["ok"], ok)
 
     def test_what_was_not_measured_meets_no_target(self):
-        row = bench_table.figure(record("raise", "types", units=30) | {"workload": "calls-nic-copy"},
+        row = table.figure(record("raise", "types", units=30) | {"workload": "calls-nic-copy"},
                                  None, None, [])
         self.assertIs(row["ok"], False)
 
@@ -190,11 +186,11 @@ class Targets(unittest.TestCase):
         self.assertIsNone(rows(5000, registration="rearm")[0]["ok"])
 
     def test_the_table_says_so(self):
-        self.assertIn("MISSED", bench_table.table(rows(1060), {}))
-        self.assertNotIn("MISSED", bench_table.table(rows(1050), {}))
+        self.assertIn("MISSED", table.table(rows(1060), {}))
+        self.assertNotIn("MISSED", table.table(rows(1050), {}))
 
     def test_the_table_has_what_was_not_counted(self):
-        text = bench_table.table(rows(1050), {("threads-8", "stats"): 0.98})
+        text = table.table(rows(1050), {("threads-8", "stats"): 0.98})
         self.assertRegex(text, r"\nthreads-8 +stats +0\.98$")
 
 
@@ -208,7 +204,7 @@ class Check(unittest.TestCase):
         """(status, output)"""
         args = types.SimpleNamespace(**{"check": False, "record": False, **args})
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            status = bench_check.judge(all_rows, world or WORLD, args, self.path)
+            status = check.judge(all_rows, world or WORLD, args, self.path)
         return status, out.getvalue()
 
     def test_the_same_figures_are_not_worse(self):
@@ -228,14 +224,14 @@ class Check(unittest.TestCase):
 
     def test_a_total_may_move_by_a_tenth_of_a_percent(self):
         def alone(cost):
-            return [bench_table.figure(record("arm", "types", [cost] * 3, units=3), None, None, [])]
+            return [table.figure(record("arm", "types", [cost] * 3, units=3), None, None, [])]
         self.judge(alone(100000), record=True)
         self.assertEqual(self.judge(alone(100100), check=True)[0], 0)
         self.assertEqual(self.judge(alone(100101), check=True)[0], 1)
 
     def test_where_repetitions_differ_the_allowance_is_their_spread(self):
         for spread, allowed in ((0, 0.5), (0.0006, 10), (0.01, 100)):
-            self.assertEqual(bench_check.allowance({"spread": spread, "cost": 10000}), allowed)
+            self.assertEqual(check.allowance({"spread": spread, "cost": 10000}), allowed)
 
     def test_totals_that_depend_on_when_packets_arrive_are_not_judged(self):
         self.judge(rows(1000, workload="nic-zc-mtu"), record=True)
@@ -281,19 +277,19 @@ ffffffff8100001f:\tjmp    0xffffffff81000050
 """
 
     def setUp(self):
-        self.code = bench_spans.parse(self.CODE)
+        self.code = spans.parse(self.CODE)
 
     def test_a_function_ends_where_it_returns_or_jumps_to_another(self):
-        self.assertEqual(bench_spans.returns(self.code, 0xffffffff81000010, 0xffffffff81000030),
+        self.assertEqual(spans.returns(self.code, 0xffffffff81000010, 0xffffffff81000030),
                          [0xffffffff8100001e, 0xffffffff8100001f])
 
     def test_calls_of_a_function(self):
-        self.assertEqual(bench_spans.calls(self.code, 0xffffffff81000040),
+        self.assertEqual(spans.calls(self.code, 0xffffffff81000040),
                          [(0xffffffff81000014, 0xffffffff81000019)])
-        self.assertEqual(bench_spans.calls(self.code, 0xffffffff8100004), [])
+        self.assertEqual(spans.calls(self.code, 0xffffffff8100004), [])
 
     def test_the_range_of_a_symbol(self):
-        symbols = bench_spans.Symbols("00000010 T a\n00000010 t alias\n00000020 t b\n"
+        symbols = spans.Symbols("00000010 T a\n00000010 t alias\n00000020 t b\n"
                                       "00000028 D data\n00000030 T c\n")
         self.assertEqual(symbols.range_of("a"), (0x10, 0x20))
         self.assertEqual(symbols.range_of("b", 1), (0x10, 0x30))
@@ -303,34 +299,34 @@ class Picture(unittest.TestCase):
     def test_each_load_is_a_point(self):
         both = [*rows(1040, workload="nodev-copy-1k"), *rows(1010, workload="nodev-copy-256"),
                 *rows(1010, workload="rings-2")]
-        self.assertEqual(bench_svg.points_of(both, "nodev-copy")["none"],
+        self.assertEqual(svg.points_of(both, "nodev-copy")["none"],
                          [("256", 1.0000000000000009), ("1k", 4.0000000000000036)])
-        drawn = xml.etree.ElementTree.fromstring(bench_svg.draw(both))
+        drawn = xml.etree.ElementTree.fromstring(svg.draw(both))
         circles = [one for one in drawn.iter() if one.tag.endswith("circle")]
         self.assertEqual(len(circles), 3)
 
 
 class Page(unittest.TestCase):
     def test_a_simple_table(self):
-        self.assertEqual(bench_page.rst(("a", "base"), [("long name", "7")]),
+        self.assertEqual(page.rst(("a", "base"), [("long name", "7")]),
                          "========= ====\na         base\n========= ====\nlong name    7\n"
                          "========= ====\n")
 
     def test_a_row_has_the_base_and_what_is_added(self):
         figures = {f"{workload} {name}": {"cost": 106.04, "more": 6.04}
-                   for _, workload in bench_page.COMPARED for _, name in bench_page.COLUMNS}
-        self.assertEqual(next(bench_page.compared(figures)),
+                   for _, workload in page.COMPARED for _, name in page.COLUMNS}
+        self.assertEqual(next(page.compared(figures)),
                          ("copied fragment, writes of 64 KiB", "100", *["+6.0"] * 4))
 
     def test_the_page_has_what_is_recorded(self):
-        page = HARNESS.parent / "Documentation/networking/iou-zcrx-notif.rst"
-        page = page.read_text(encoding="utf-8")
-        for text, status in ((page, 0), ("nothing", 1), (page.replace(" of 1 KiB.", "0 of 1 KiB."), 1)):
+        whole = HARNESS.parent / "Documentation/networking/iou-zcrx-notif.rst"
+        whole = whole.read_text(encoding="utf-8")
+        for text, status in ((whole, 0), ("nothing", 1), (whole.replace(" of 1 KiB.", "0 of 1 KiB."), 1)):
             with tempfile.NamedTemporaryFile("w", suffix=".rst") as f, \
                  contextlib.redirect_stdout(io.StringIO()) as out:
                 f.write(text)
                 f.flush()
-                self.assertEqual(bench_page.main(f.name), status, out.getvalue())
+                self.assertEqual(page.main(f.name), status, out.getvalue())
 
 
 class Disassembly(unittest.TestCase):

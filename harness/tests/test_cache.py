@@ -24,13 +24,13 @@ class CacheTest(unittest.TestCase):
         self.environment.pop("LIBURING", None)
 
     def program(self, *words, **more):
-        return subprocess.run([os.path.join(HARNESS, words[0]), *words[1:]],
+        return subprocess.run([os.path.join(HARNESS, "fetch", words[0]), *words[1:]],
                               env={**self.environment, **more}, text=True,
                               capture_output=True, timeout=60)
 
     def shell_words(self, script):
-        return ["bash", "-c", f"source {HARNESS}/lib.sh; "
-                f"source {HARNESS}/cache-entry.sh; {script}"]
+        return ["bash", "-c", f"source {HARNESS}/lib/common.sh; "
+                f"source {HARNESS}/lib/cache-entry.sh; {script}"]
 
     def shell(self, script):
         return subprocess.run(self.shell_words(script), env=self.environment,
@@ -153,7 +153,7 @@ class Entries(CacheTest):
 
 
 class Programs(CacheTest):
-    """harness/liburing and harness/userland look at their entries."""
+    """harness/fetch/liburing and harness/fetch/userland look at their entries."""
 
     CASES = {
         "liburing": ({"include/liburing.h": "io_uring_register_zcrx_ctrl",

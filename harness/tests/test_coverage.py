@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "coverage.py"
+PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "coverage/report.py"
 spec = importlib.util.spec_from_file_location("coverage", PROGRAM)
 coverage = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(coverage)

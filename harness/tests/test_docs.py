@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What harness/docs finds wrong with a page, and with code that left it behind."""
+"""What harness/docs/check finds wrong with a page, and with code that left it behind."""
 
 import importlib.util
 import os
@@ -16,7 +16,7 @@ NETWORKING = TREE / "Documentation/networking"
 
 
 def load_errnos():
-    spec = importlib.util.spec_from_file_location("doc_errnos", TOP / "harness/doc_errnos.py")
+    spec = importlib.util.spec_from_file_location("doc_errnos", TOP / "harness/docs/errnos.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -139,7 +139,7 @@ class Page(WithPage):
     """Pages with a fault are refused before the guest starts."""
 
     def docs(self, *arguments):
-        return subprocess.run([TOP / "harness/docs", *arguments], text=True, check=False,
+        return subprocess.run([TOP / "harness/docs/check", *arguments], text=True, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def refuses(self, text, complaint):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/fuzz: shortening, finding the program, and programs as text."""
+"""harness/fuzz/run: shortening, finding the program, and programs as text."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ from pathlib import Path
 HARNESS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HARNESS))
 
-import fuzz_guest  # noqa: E402
-import fuzz_lib as lib  # noqa: E402
+from fuzz import boots  # noqa: E402
+from fuzz import shorten as lib  # noqa: E402
 
 CONSOLE = """\
 [    3.0] guest-init: begin
@@ -149,7 +149,7 @@ class Programs(unittest.TestCase):
         cls.dir = Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, cls.dir)
         cls.fuzzer = cls.dir / "zcrx_fuzz"
-        if not fuzz_guest.compile_to(cls.fuzzer, headers()):
+        if not boots.compile_to(cls.fuzzer, headers()):
             raise RuntimeError("the fuzzer does not compile")
 
     def run_fuzzer(self, *args):
@@ -197,13 +197,13 @@ class Usage(unittest.TestCase):
     def test_bad_options_are_refused(self):
         for args in (["--seed", "x"], ["--processes", "9"], ["x"], ["--no-such"]):
             with self.subTest(args=args):
-                done = subprocess.run([HARNESS / "fuzz", *args], capture_output=True,
+                done = subprocess.run([HARNESS / "fuzz/run", *args], capture_output=True,
                                       text=True, check=False)
                 self.assertEqual(done.returncode, 2)
                 self.assertIn("error", done.stderr)
 
     def test_a_kernel_that_is_not_there_is_named(self):
-        done = subprocess.run([HARNESS / "fuzz"], capture_output=True, text=True,
+        done = subprocess.run([HARNESS / "fuzz/run"], capture_output=True, text=True,
                               check=False, env={**os.environ, "KERNEL": "/no/such/image/a/b"})
         self.assertEqual(done.returncode, 2)
         self.assertIn("fuzz:", done.stderr)

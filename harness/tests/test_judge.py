@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/judge on small console logs."""
+"""harness/boot/judge on small console logs."""
 
 import os
 import subprocess
 import tempfile
 import unittest
 
-JUDGE = os.path.join(os.path.dirname(__file__), "..", "judge")
+JUDGE = os.path.join(os.path.dirname(__file__), "..", "boot/judge")
 
 BOOT = """\
 [    0.000000] Linux version 7.1.13 (gcc (Debian 12.2.0) 12.2.0) #1 SMP PREEMPT

@@ -56,10 +56,10 @@ class Kernel(unittest.TestCase):
 
     def kernel(self, **environment):
         return subprocess.run(
-            [HARNESS / "kernel", "--path"], check=False, text=True,
+            [HARNESS / "kernel", "--image"], check=False, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, "ZCRX_BUILD": str(self.build), "ZCRX_CACHE": str(self.cache),
-                 "KEEP": "1", "KCONFIG": "", "BRANCH": "", **environment})
+                 "KEEP": "1", "VARIANT": "", "BRANCH": "", **environment})
 
     def content(self, **environment):
         """what was built into the image, and what was said"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What lib.sh says: of long steps, and of packages that are missing."""
+"""What lib/common.sh says: of long steps, and of packages that are missing."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-LIB = pathlib.Path(__file__).resolve().parents[1] / "lib.sh"
+LIB = pathlib.Path(__file__).resolve().parents[1] / "lib"
 TOOLS = ("bash", "dirname", "mkdir", "sleep", "tail", "cut", "sed")
 
 
@@ -18,9 +18,8 @@ class Lib(unittest.TestCase):
         self.addCleanup(scratch.cleanup)
         self.dir = pathlib.Path(scratch.name)
         # A copy: a user without rights may not read where the clone lies.
-        self.lib = self.dir / "harness/lib.sh"
-        self.lib.parent.mkdir()
-        shutil.copy(LIB, self.lib)
+        self.lib = self.dir / "harness/lib/common.sh"
+        shutil.copytree(LIB, self.lib.parent)
         self.bin = self.dir / "bin"
         self.bin.mkdir()
         for tool in TOOLS:
@@ -43,7 +42,7 @@ class Lib(unittest.TestCase):
 
     def test_packages_are_named_in_one_message_where_there_is_no_apt(self):
         status, _, err = self.run_lib(
-            "need_packages bash:bash one:no-such-command two:/no/such/file")
+            "host_packages=([x]=bash:bash [y]='one:no-such-command two:/no/such/file'); need x y y")
         self.assertEqual(status, 1)
         self.assertIn("one two", err)
         self.assertNotIn("bash", err.replace("harness", ""))
@@ -52,7 +51,8 @@ class Lib(unittest.TestCase):
                      "setpriv is missing to become a user without rights")
     def test_packages_are_named_in_one_message_without_root_or_sudo(self):
         self.tool("apt-get", "echo called >&2")
-        script = (f"source {self.lib}; need_packages one:no-such-command two:/no/such/file")
+        script = (f"source {self.lib}; "
+                  "host_packages=([x]='one:no-such-command two:/no/such/file'); need x")
         command = [self.bin / "bash", "-c", script, "harness/x"]
         if os.geteuid() == 0:
             self.dir.chmod(0o777)
@@ -66,7 +66,7 @@ class Lib(unittest.TestCase):
         self.assertNotIn("called", done.stderr)
 
     def test_nothing_is_said_where_nothing_is_missing(self):
-        self.assertEqual(self.run_lib("need_packages bash:bash"), (0, "", ""))
+        self.assertEqual(self.run_lib("host_packages=([x]=bash:bash); need x"), (0, "", ""))
 
     def test_a_step_says_what_it_does_and_how_long_it_took(self):
         status, out, err = self.run_lib(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/mutants with faked programs around it, and harness/mutants.list against
+"""harness/mutants/run with faked programs around it, and harness/mutants/list against
 what the repository holds of the kernel."""
 
 import os
@@ -102,18 +102,18 @@ by debug prog
 +C
 """
 PROGRAMS = {
-    "series/assemble": """
+    "harness/tree/assemble": """
         mkdir -p "$ZCRX_BUILD/linux" && cd "$ZCRX_BUILD/linux"
         [ ! -d .git ] || exit 0
         git init -q . && printf 'a\\nb\\nc\\n' >code.c && git add code.c
         git -c user.name=t -c user.email=t@t commit -q -m code""",
-    "harness/selftests": "",
-    "harness/netselftests": "",
+    "harness/selftests/build": "",
+    "harness/selftests/pack": "",
     "harness/kernel": """
         ! grep -q nobuild "$ZCRX_BUILD/linux/code.c" || { echo 'code.c: error'; exit 1; }
         echo '  kernel: 1 s' >&2
-        echo "/image${KCONFIG:+-$KCONFIG}" """,
-    "harness/kunit": """
+        echo "/objects${VARIANT:+-$VARIANT}" """,
+    "harness/selftests/kunit": """
         code=$ZCRX_BUILD/linux/code.c
         ! grep -q nobuild "$code" || { echo '  KUnit: failed (2)'; exit 1; }
         if grep -q noboot "$code"; then
@@ -133,7 +133,7 @@ PROGRAMS = {
         code=$ZCRX_BUILD/linux/code.c
         log=$ZCRX_BUILD/logs/guest-mutant.console.log
         ! grep -q noboot "$code" || { : >"$log"; echo 'guest: QEMU did not start'; exit 125; }
-        if [ "$KERNEL" = /image-debug ]; then
+        if [ "$VARIANT" = debug ]; then
             word=$(grep -q C "$code" && echo 'not ok' || echo ok)
             echo "[    0.9]     $word 3 case_two" >>"$log"
         fi
@@ -157,7 +157,7 @@ PROGRAMS = {
 
 
 def load():
-    loader = SourceFileLoader("mutants", str(HARNESS / "mutants"))
+    loader = SourceFileLoader("mutants", str(HARNESS / "mutants/run"))
     module = module_from_spec(spec_from_loader("mutants", loader))
     sys.path.insert(0, str(HARNESS))
     try:
@@ -231,23 +231,23 @@ class Mutants(unittest.TestCase):
         self.top = pathlib.Path(directory.name)
         for path, script in PROGRAMS.items():
             file = self.top / path
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("#!/bin/bash\n" + textwrap.dedent(script) + "\n",
                             encoding="utf-8")
             file.chmod(0o755)
-        for name in ("mutants", "mutant_catchers.py", "tally.py"):
-            shutil.copy(HARNESS / name, self.top / "harness")
+        for name in ("mutants", "lib"):
+            shutil.copytree(HARNESS / name, self.top / "harness" / name)
         self.room = self.top / "build/mutants"
         self.entries(ENTRIES)
 
     def entries(self, text):
-        (self.top / "harness/mutants.list").write_text("# a comment\n\n" + text.lstrip("\n"),
+        (self.top / "harness/mutants/list").write_text("# a comment\n\n" + text.lstrip("\n"),
                                                        encoding="utf-8")
 
     def start(self, *words, **env):
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **env}
         environment.pop("ZCRX_BUILD", None)
-        return subprocess.Popen([self.top / "harness/mutants", *words], text=True,
+        return subprocess.Popen([self.top / "harness/mutants/run", *words], text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 env=environment, preexec_fn=as_from_a_terminal)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/guest-netselftests: how tests of the kernel tree run and are counted."""
+"""harness/inside/run-netselftests: how tests of the kernel tree run and are counted."""
 
 import io
 import os
@@ -49,7 +49,7 @@ class NetSelftests(GuestTest):
                 entry = tarfile.TarInfo(f"{SELFTESTS}/{name.split(':')[0]}")
                 entry.size = len(data)
                 tar.addfile(entry, io.BytesIO(data))
-        shutil.copy(os.path.join(HARNESS, "guest-netselftests"), shared)
+        shutil.copy(os.path.join(HARNESS, "inside/run-netselftests"), shared)
         return shared
 
     def tally(self, status, out):
@@ -57,13 +57,13 @@ class NetSelftests(GuestTest):
         with open(log, "wb") as file:
             file.write(out)
         return subprocess.run(
-            [sys.executable, os.path.join(HARNESS, "tally.py"), f"ktap:part:{status}:{log}"],
+            [sys.executable, os.path.join(HARNESS, "lib/tally.py"), f"ktap:part:{status}:{log}"],
             check=False, stdout=subprocess.PIPE, text=True).stdout.splitlines()
 
     def test_each_kind_of_test_is_run_and_counted(self):
         status, out, err = self.run_guest(
             "-d", self.pack(TESTS), "-e", "SELFTEST_TIMEOUT=10", "-e", "PAIR_QUEUES=3",
-            "--", "/host/guest-netselftests", *TESTS, "net/absent.py")
+            "--", "/host/run-netselftests", *TESTS, "net/absent.py")
         self.assertEqual((status, err), (1, ""))
         self.assertEqual(self.tally(status, out), [
             "skipped: part: net/away.sh: away.sh (no such tool)",

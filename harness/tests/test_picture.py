@@ -55,7 +55,7 @@ class WithDirectory(unittest.TestCase):
 
     def picture(self, text):
         self.log.write_text(text, encoding="utf-8")
-        return subprocess.run([TOP / "harness/picture", "-o", self.svg, self.log], text=True,
+        return subprocess.run([TOP / "harness/docs/picture", "-o", self.svg, self.log], text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
 
 
@@ -92,7 +92,7 @@ class Picture(WithDirectory):
         self.assertEqual(rest.split()[0], "zero-copy")
 
     def test_lines_appear_when_they_did_in_the_guest(self):
-        times = load(TOP / "harness/picture").guest_times(LOG)
+        times = load(TOP / "harness/docs/picture").guest_times(LOG)
         self.assertEqual(len(times), len(MOMENTS))
         for got, wanted in zip(times, MOMENTS):
             self.assertAlmostEqual(got, wanted)
@@ -170,7 +170,7 @@ class Refusal(WithDirectory):
 
     def test_of_a_log_that_is_not_there(self):
         self.log = self.tmp / "none" / "a.log"
-        done = subprocess.run([TOP / "harness/picture", "-o", self.svg, self.log], text=True,
+        done = subprocess.run([TOP / "harness/docs/picture", "-o", self.svg, self.log], text=True,
                               stderr=subprocess.PIPE, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, "^picture: cannot read .*No such file")
@@ -189,12 +189,13 @@ class Run(WithDirectory):
 
     def run_with(self, demo):
         harness = self.tmp / "harness"
-        harness.mkdir()
-        shutil.copy(TOP / "harness/picture", harness)
+        for name in ("docs", "lib"):
+            shutil.copytree(TOP / "harness" / name, harness / name)
+        (harness / "docs/picture.svg").unlink()
         (harness / "run").write_text(f"#!/bin/sh\n{demo}\n", encoding="ascii")
         (harness / "run").chmod(0o755)
         env = {name: value for name, value in os.environ.items() if name != "ZCRX_BUILD"}
-        return subprocess.run([harness / "picture"], text=True, env=env,
+        return subprocess.run([harness / "docs/picture"], text=True, env=env,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
 
     def test_keeps_the_time_of_each_line(self):
@@ -204,19 +205,19 @@ class Run(WithDirectory):
         log = (self.tmp / "build/picture.log").read_text(encoding="ascii")
         first, last = (float(line.split("\t")[0]) for line in log.splitlines())
         self.assertTrue(0.35 < last - first < 5, log)
-        self.assertEqual(rows_of(self.tmp / "harness/picture.svg"), ["    0.00 s  first", "PASS"])
+        self.assertEqual(rows_of(self.tmp / "harness/docs/picture.svg"), ["    0.00 s  first", "PASS"])
 
     def test_a_demonstration_that_fails_makes_no_picture(self):
         done = self.run_with("echo '    0.00 s  first'; echo PASS; exit 3")
         self.assertEqual(done.returncode, 1)
         self.assertIn("picture: the demonstration failed with status 3", done.stderr)
-        self.assertFalse((self.tmp / "harness/picture.svg").exists())
+        self.assertFalse((self.tmp / "harness/docs/picture.svg").exists())
 
 
 class Here(unittest.TestCase):
     """The picture that is in the repository"""
 
-    svg = TOP / "harness/picture.svg"
+    svg = TOP / "harness/docs/picture.svg"
 
     def test_is_whole_small_and_has_no_path_but_the_guests(self):
         self.assertLess(self.svg.stat().st_size, 60000)

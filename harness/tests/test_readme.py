@@ -71,7 +71,7 @@ class Readme(unittest.TestCase):
         self.assertEqual(list(missing_links("README.md", "[a](none.md) [b](#none)")),
                          ["none.md", "#none"])
 
-    @unittest.skipUnless(LINUX.exists(), f"no {LINUX}; series/assemble makes it")
+    @unittest.skipUnless(LINUX.exists(), f"no {LINUX}; harness/tree/assemble makes it")
     def test_paths_exist(self):
         for page in PAGES:
             words = {word.rstrip(".,;:)") for snippet in code(page)

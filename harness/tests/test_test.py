@@ -26,48 +26,81 @@ class Suite(unittest.TestCase):
 """
 
 
-class HostTests(unittest.TestCase):
-    """two suites that run at once"""
+class Parts(unittest.TestCase):
+    """two suites that run at once; parts that are added, and one that stops"""
 
     def setUp(self):
         room = tempfile.TemporaryDirectory()
         self.addCleanup(room.cleanup)
         self.top = pathlib.Path(room.name)
-        (self.top / "harness").mkdir()
-        for name in ("test", "lib.sh", "tally.py"):
-            shutil.copy(HARNESS / name, self.top / "harness" / name)
-        for name in ("setup", "kernel", "lint"):
-            (self.top / "harness" / name).write_text("#!/bin/sh\n")
-            (self.top / "harness" / name).chmod(0o755)
+        self.harness = self.top / "harness"
+        for name in ("lib", "parts", "selftests"):
+            shutil.copytree(HARNESS / name, self.harness / name)
+        shutil.copy(HARNESS / "test", self.harness)
+        for name in ("lib/setup", "tests/lint"):
+            path = self.harness / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("#!/bin/sh\n")
+            path.chmod(0o755)
 
     def suite(self, name, other, good=True):
-        tests = self.top / name / "tests"
-        tests.mkdir(parents=True)
+        tests = self.harness / ("tests/tree" if name == "tree" else "tests")
+        tests.mkdir(exist_ok=True)
         (tests / f"test_{name}.py").write_text(
             MEETS.format(name=name, other=other, room=str(self.top / "build"), good=good))
 
-    def run_host(self):
-        done = subprocess.run([self.top / "harness/test", "host"], capture_output=True,
+    def run_parts(self, *parts):
+        done = subprocess.run([self.harness / "test", *parts], capture_output=True,
                               text=True, timeout=60, check=False,
                               env={**os.environ, "ZCRX_BUILD": str(self.top / "build"),
                                    "ZCRX_CACHE": str(self.top / "cache")})
         return done.returncode, done.stdout.splitlines()
 
     def test_both_are_counted(self):
-        self.suite("harness", "series")
-        self.suite("series", "harness")
-        self.assertEqual(self.run_host(), (0, ["3 passed, 0 failed"]))
+        self.suite("harness", "tree")
+        self.suite("tree", "harness")
+        self.assertEqual(self.run_parts("host"), (0, ["3 passed, 0 failed"]))
 
     def test_a_failure_of_either_is_one(self):
-        for bad in ("harness", "series"):
+        for bad in ("harness", "tree"):
             with self.subTest(bad=bad):
-                for name, other in (("harness", "series"), ("series", "harness")):
-                    shutil.rmtree(self.top / name / "tests", ignore_errors=True)
+                for name, other in (("harness", "tree"), ("tree", "harness")):
                     (self.top / "build" / name).unlink(missing_ok=True)
                     self.suite(name, other, good=name != bad)
-                status, lines = self.run_host()
+                status, lines = self.run_parts("host")
                 self.assertEqual((status, lines[-1]), (1, "2 passed, 1 failed"))
                 self.assertIn(f"FAILED: {bad}: test_meets_", "\n".join(lines))
+
+    def part(self, name, usual, commands):
+        (self.harness / "parts" / name).write_text(
+            f"# usual: {usual}
+# minutes: 7
+#
+# What it is.
+# More.
+
+{commands}
+")
+
+    def test_a_new_file_is_a_new_part(self):
+        shutil.rmtree(self.harness / "parts")
+        (self.harness / "parts").mkdir()
+        self.part("late", 10, "run status l late true")
+        self.part("early", 9, "run status e early true")
+        self.part("seldom", "no", "run status s seldom true")
+        self.assertEqual(self.run_parts(), (0, ["2 passed, 0 failed"]))
+        self.assertEqual(self.run_parts("all"), (0, ["3 passed, 0 failed"]))
+        self.assertEqual(self.run_parts("--list")[1], [
+            "early        7  What it is.", "late         7  What it is.", "",
+            "seldom       7  What it is."])
+        self.assertEqual(self.run_parts("nothing")[0], 1)
+
+    def test_a_part_that_stops_half_way_fails_and_the_next_one_runs(self):
+        self.part("half", "no", "run status one one true; export LEFT=1; false; run status two two true")
+        self.part("next", "no", 'run status three three test -z "${LEFT:-}"')
+        status, lines = self.run_parts("half", "next")
+        self.assertEqual((status, lines[-1]), (1, "2 passed, 1 failed"))
+        self.assertIn("FAILED: part half", "\n".join(lines))
 
 
 if __name__ == "__main__":

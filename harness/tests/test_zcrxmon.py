@@ -96,7 +96,7 @@ class Program(unittest.TestCase):
     def setUpClass(cls):
         if not (HEADERS / "linux/io_uring/zcrx_notif.h").is_file():
             raise unittest.SkipTest("no UAPI headers; make kernel")
-        liburing = subprocess.run([TOP / "harness/liburing"], check=True, text=True,
+        liburing = subprocess.run([TOP / "harness/fetch/liburing"], check=True, text=True,
                                   stdout=subprocess.PIPE).stdout.strip()
         directory = tempfile.TemporaryDirectory()
         cls.addClassCleanup(directory.cleanup)

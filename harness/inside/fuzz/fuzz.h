@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A fuzzer of the zcrx interface. It runs in the guest; harness/fuzz builds and
+ * A fuzzer of the zcrx interface. It runs in the guest; harness/fuzz/run builds and
  * starts it. A program is a list of operations on a few slots for rings, ifqs,
  * exported files and connections.
  *

@@ -35,7 +35,7 @@ static struct counts {
 
 static int kmsg = -1;
 
-/* What a complaint of the kernel begins with; harness/judge decides. */
+/* What a complaint of the kernel begins with; harness/boot/judge decides. */
 static const char *const splats[] = {
 	"BUG: ", "WARNING: ", "KASAN: ", "UBSAN: ", "Oops", "INFO: task ",
 	"INFO: trying", "general protection", "refcount_t: ", "list_add",

@@ -2,7 +2,7 @@
 /*
  * TCP connections over loopback, and over a netdevsim pair whose other end is
  * in the network namespace "peer". Each process has a queue and a port of its
- * own, which the flow is steered by; harness/fuzz.d/guest-fuzz makes them.
+ * own, which the flow is steered by; harness/inside/run-fuzz makes them.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tests of harness/base share"""
+"""What the tests of harness/fetch/base share"""
 
 import pathlib
 
@@ -13,7 +13,7 @@ class BaseWorld(World):
 
     def base(self, **env):
         """the repository's path; it must be whole"""
-        done = self.run_program("harness/base", **env)
+        done = self.run_program("harness/fetch/base", **env)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"\A/[^\n]+\n\Z")
         repository = pathlib.Path(done.stdout.strip())
@@ -39,6 +39,6 @@ class BaseWorld(World):
         return self.base(KERNEL_TARBALL=None, KSRC=str(tree), **env)
 
     def base_refused(self, pattern, **env):
-        self.refused(pattern, "harness/base", **env)
+        self.refused(pattern, "harness/fetch/base", **env)
         entries = [path.name for path in (self.dir / "cache/base").iterdir()]
         self.assertEqual(entries, ["lock"])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""series/arches: what it compiles and with what, and what it does not let pass.
-What stands for make is series/tests/make; for nm, a program that prints what
+"""harness/tree/checks/machines: what it compiles and with what, and what it does not let pass.
+What stands for make is harness/tests/tree/make; for nm, a program that prints what
 symbols/NAME has of an object NAME.o, nothing if it is missing."""
 
 import shutil
@@ -23,7 +23,7 @@ class Arches(World):
     def setUp(self):
         super().setUp()
         (self.dir / "bin").mkdir()
-        shutil.copy(REPOSITORY / "series/tests/make", self.dir / "bin")
+        shutil.copy(REPOSITORY / "harness/tests/tree/make", self.dir / "bin")
         self.write("bin/nm", NM, self.dir)
         (self.dir / "symbols").mkdir()
         self.env |= {"PATH": f"{self.dir}/bin:{self.env['PATH']}",
@@ -32,12 +32,12 @@ class Arches(World):
         for name, text in CONFIGS.items():
             self.write(f"harness/configs/{name}.config", text)
         self.write("io_uring/new.c", '#include "include/uapi/linux/new.h"\n')
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
 
     def arches(self, *names):
         """(status, what it says)"""
         (self.dir / "made").write_text("")
-        done = self.run_program("series/arches", *names)
+        done = self.run_program("harness/tree/checks/machines", *names)
         self.assertNotIn("Traceback", done.stderr)
         return done.returncode, done.stdout + done.stderr
 
@@ -62,13 +62,13 @@ class Arches(World):
     def test_compiles_again_in_the_next_run(self):
         self.passes("i386")
         self.write("io_uring/new.c", "WARNING\n")
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
         self.fails("i386: it does not build without warnings", "i386")
         self.fails("i386: it does not build without warnings", "i386")
 
     def test_warning(self):
         self.write("io_uring/new.c", "WARNING\n")
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
         self.fails(r"new.c:1: warning: WARNING\n(.|\n)*"
                    "arches: failed: clang, arm64", "clang", "arm64")
 
@@ -109,7 +109,7 @@ class Arches(World):
         base["drivers/net/netdevsim/netdev.h"] = 'MODULE_IMPORT_NS("IN");\n'
         make_tarball(self.dir / "exports.tar.xz", base)
         self.env["KERNEL_TARBALL"] = str(self.dir / "exports.tar.xz")
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
         made = self.repo / "build/check/arch-module/drivers/net/netdevsim"
         made.mkdir(parents=True)
         (made / "netdevsim.o").write_text("object")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""series/assemble: what it makes"""
+"""harness/tree/assemble: what it makes"""
 
 import shutil
 import unittest
@@ -12,7 +12,7 @@ from world import World
 class Assemble(World):
 
     def assemble(self, *args, **env):
-        return self.succeeds("series/assemble", *args, **env)
+        return self.succeeds("harness/tree/assemble", *args, **env)
 
     def test_tree_is_base_plus_hunks_plus_overlay(self):
         self.assemble()
@@ -125,7 +125,7 @@ class Assemble(World):
                    "[[ $* != *'read-tree -m -u'* ]] || kill -9 $PPID\n"
                    f'exec {shutil.which("git")} "$@"\n', self.dir)
         path = f"{self.dir}/bin:{self.env['PATH']}"
-        done = self.run_program("series/assemble", PATH=path)
+        done = self.run_program("harness/tree/assemble", PATH=path)
         self.assertNotEqual(done.returncode, 0)
         self.assertFalse(self.linux.exists())
         self.assemble()

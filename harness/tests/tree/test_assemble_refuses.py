@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""series/assemble: what it refuses, each with a message of its own, leaving
+"""harness/tree/assemble: what it refuses, each with a message of its own, leaving
 everything as it was, whether there is a tree already or not"""
 
 import unittest
@@ -102,7 +102,7 @@ class Refuse(World):
 
     def test_series_that_does_not_exist(self):
         self.refused("there is no series two; series/order lists one",
-                     "series/assemble", "two")
+                     "harness/tree/assemble", "two")
 
     # -- the base
 
@@ -112,7 +112,7 @@ class Refuse(World):
                 make_tarball(self.dir / "other.tar.xz", kernel(version))
                 self.refused(rf"is Linux {version}, and the series is for 7.1.y"
                              r"(.|\n)*KSRC=directory",
-                             "series/assemble",
+                             "harness/tree/assemble",
                              KERNEL_TARBALL=str(self.dir / "other.tar.xz"))
 
 
@@ -121,12 +121,12 @@ class RefuseUnrefreshed(World):
 
     def setUp(self):
         super().setUp()
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
 
     def work_refused(self, why):
         self.edit("io_uring/new.c", "int", "long")
         self.refused(rf"has work that is not in the repository: {why}"
-                     r"(.|\n)*make refresh(.|\n)*FORCE=1", "series/assemble")
+                     r"(.|\n)*make refresh(.|\n)*FORCE=1", "harness/tree/assemble")
 
     def test_changed_file(self):
         self.edit("net/core.c", "line 1\n", "mine\n", self.linux)
@@ -146,7 +146,7 @@ class RefuseUnrefreshed(World):
         self.write("series/order", "one\ntwo\n")
         self.write("series/two/0001-net-two.patch", mail("net: two", ["net/two.c"]))
         self.write("net/two.c", "int two;\n")
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
         self.edit("net/two.c", "int", "long", self.linux)
         self.commit_all(self.linux)
         self.git("checkout", "-q", "one", cwd=self.linux)
@@ -167,7 +167,7 @@ class RefuseUnrefreshed(World):
         self.write("lib/late.c", "theirs\n", self.linux)
         self.write("lib/late.c", "ours\n")
         self.edit(SECOND, "---\n", "---\nAdds: lib/late.c\n")
-        self.refused("lib/late.c", "series/assemble")
+        self.refused("lib/late.c", "harness/tree/assemble")
 
 
 if __name__ == "__main__":

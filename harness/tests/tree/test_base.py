@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/base: the base kernel as a git repository in the cache"""
+"""harness/fetch/base: the base kernel as a git repository in the cache"""
 
 import os
 import shutil
@@ -72,7 +72,7 @@ class Base(BaseWorld):
                 shutil.rmtree(self.dir / "cache")
                 self.write(f"bin/{name}", UNFINISHED.format(name=name), self.dir)
                 path = f"{self.dir}/bin:{self.env['PATH']}"
-                done = self.run_program("harness/base", PATH=path)
+                done = self.run_program("harness/fetch/base", PATH=path)
                 self.assertNotEqual(done.returncode, 0)
                 self.assertEqual(done.stdout, "")
                 (self.dir / "bin" / name).unlink()

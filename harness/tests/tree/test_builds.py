@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""series/builds: which commits it builds, where, and what it does not let pass.
-What stands for make is series/tests/make."""
+"""harness/tree/checks/builds: which commits it builds, where, and what it does not let pass.
+What stands for make is harness/tests/tree/make."""
 
 import shutil
 import unittest
@@ -15,19 +15,19 @@ class Builds(World):
     def setUp(self):
         super().setUp()
         (self.dir / "bin").mkdir()
-        shutil.copy(REPOSITORY / "series/tests/make", self.dir / "bin")
+        shutil.copy(REPOSITORY / "harness/tests/tree/make", self.dir / "bin")
         self.env |= {"PATH": f"{self.dir}/bin:{self.env['PATH']}",
                      "MADE": str(self.dir / "made")}
         for name in ("base", "um"):
             self.write(f"harness/configs/{name}.config", f"{name.upper()}=y\n")
         self.write("io_uring/new.c", '#include "include/uapi/linux/new.h"\n')
         self.add_second_series()
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
 
     def builds(self, *names):
         """(what it says, what it made)"""
         (self.dir / "made").write_text("")
-        said = self.succeeds("series/builds", *names)
+        said = self.succeeds("harness/tree/checks/builds", *names)
         return said, (self.dir / "made").read_text().splitlines()
 
     def made(self, *names, arch="x86_64"):
@@ -36,13 +36,13 @@ class Builds(World):
                 if words[:2] == [arch, "W=1e"]]
 
     def fails(self, pattern, *names):
-        done = self.run_program("series/builds", *names)
+        done = self.run_program("harness/tree/checks/builds", *names)
         self.assertNotEqual(done.returncode, 0, done.stdout)
         self.assertRegex(done.stdout + done.stderr, pattern)
         self.assertNotIn("Traceback", done.stderr)
 
     def reassemble(self):
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
 
     # -- what is built
 
@@ -178,7 +178,7 @@ class Builds(World):
 
     def test_base_that_is_another_than_the_tree_has(self):
         make_tarball(self.dir / "other.tar.xz", kernel("7.1.14"))
-        self.succeeds("series/assemble",
+        self.succeeds("harness/tree/assemble",
                       KERNEL_TARBALL=str(self.dir / "other.tar.xz"))
         self.assertEqual(len(self.made("two")), 2)
 

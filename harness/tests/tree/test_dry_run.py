@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""series/dry-run: git send-email accepts the mails; who would get them"""
+"""harness/tree/dry-run: git send-email accepts the mails; who would get them"""
 
 import subprocess
 import unittest
 
 from world import REPOSITORY, World
-
-PACKAGES = ("git-email:/usr/lib/git-core/git-send-email "
-            "libmailtools-perl:/usr/share/perl5/Mail/Address.pm")
 
 SHOWN = """[PATCH v3 0/3] The series
   [PATCH v3 1/3] io_uring: start
@@ -25,13 +22,13 @@ class DryRun(World):
     @classmethod
     def setUpClass(cls):
         ready = subprocess.run(
-            ["bash", "-c", f". harness/lib.sh; need_packages {PACKAGES}"],
+            ["bash", "-c", ". harness/lib/common.sh; need mail"],
             cwd=REPOSITORY, capture_output=True, text=True, check=False)
         if ready.returncode:
             raise unittest.SkipTest(f"no git send-email: {ready.stderr}")
 
     def shown(self):
-        return self.succeeds("series/dry-run", "one", "-v", "3", "--cc",
+        return self.succeeds("harness/tree/dry-run", "one", "-v", "3", "--cc",
                              "Jørn More <more@example.org>")
 
     def test_accepted_and_everybody_named(self):
@@ -53,28 +50,28 @@ class DryRun(World):
         self.assertNotIn("    Cc  Only <only@example.org>", lines[:at])
 
     def test_mail_that_is_not_accepted(self):
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
         self.write("no", "#!/bin/sh\necho I do not like it >&2\nexit 1\n", self.dir)
         hooks = self.repo / ".git/hooks"
         hooks.mkdir(exist_ok=True)
         (self.dir / "no").rename(hooks / "sendemail-validate")
         self.refused("git send-email refuses the mails(.|\n)*I do not like it",
-                     "series/dry-run", "one")
+                     "harness/tree/dry-run", "one")
 
     def test_nobody_who_would_get_them(self):
         self.write("export", "#!/bin/sh\nmkdir -p build/mail/one\n"
                    "printf 'From: Tess Tester <tess@example.org>\\nSubject: x\\n\\nText\\n' "
                    ">build/mail/one/1.patch\n", self.dir)
-        (self.dir / "export").rename(self.repo / "series/export")
-        self.refused("nobody would get: x", "series/dry-run", "one")
+        (self.dir / "export").rename(self.repo / "harness/tree/export")
+        self.refused("nobody would get: x", "harness/tree/dry-run", "one")
 
     def test_export_that_fails(self):
         (self.repo / "series/one/0000-cover-letter").unlink()
         self.refused("0000-cover-letter: write it(.|\n)*there are no mails",
-                     "series/dry-run", "one")
+                     "harness/tree/dry-run", "one")
 
     def test_series_that_does_not_exist(self):
-        self.refused("there is no series three", "series/dry-run", "three")
+        self.refused("there is no series three", "harness/tree/dry-run", "three")
 
 
 if __name__ == "__main__":

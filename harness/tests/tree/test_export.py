@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""series/export: mails that can be sent and applied"""
+"""harness/tree/export: mails that can be sent and applied"""
 
 import email
 import email.header
@@ -14,7 +14,7 @@ class Export(World):
 
     def export(self, *args, **env):
         """the mails, cover letter first"""
-        self.succeeds("series/export", *args, **env)
+        self.succeeds("harness/tree/export", *args, **env)
         return self.mails()
 
     def mails(self, directory=None):
@@ -25,7 +25,7 @@ class Export(World):
 
     def clean_base(self):
         base = self.dir / "base"
-        self.git("clone", "-q", self.succeeds("harness/base"), base)
+        self.git("clone", "-q", self.succeeds("harness/fetch/base"), base)
         return base
 
     def test_mails_applied_to_clean_base_give_the_assembled_tree(self):
@@ -57,7 +57,7 @@ class Export(World):
         mails = self.export()
         self.assertIn(f"Why.\n\n{trailers}Signed-off-by: Tess Tester "
                       "<tess@example.org>\n---\n", mails[3].get_content())
-        self.succeeds("series/refresh")
+        self.succeeds("harness/tree/refresh")
         self.assertEqual(self.repository_changes(), f"M {THIRD}")
 
     def test_cover_letter(self):
@@ -96,7 +96,7 @@ class Export(World):
         self.assertEqual(len(self.export()), 4)
 
     def test_branches_and_repository_stay_as_they_are(self):
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
         refs, files = self.refs(), self.files(self.linux)
         self.export()
         self.assertEqual(self.refs(), refs)
@@ -106,7 +106,7 @@ class Export(World):
     # -- refused
 
     def export_refused(self, pattern, *args, **env):
-        self.refused(pattern, "series/export", *args, **env)
+        self.refused(pattern, "harness/tree/export", *args, **env)
         self.assertFalse((self.repo / "build/mail").exists())
 
     def test_refused_without_identity(self):
@@ -125,7 +125,7 @@ class Export(World):
                 self.export_refused("0000-cover-letter must be one line with")
 
     def test_refused_with_work_that_is_not_refreshed(self):
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
         self.edit("net/core.c", "line 1\n", "mine\n", self.linux)
         self.export_refused("has work that is not in the repository")
 

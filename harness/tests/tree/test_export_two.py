@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""series/export with two series: each is mailed as if there were no other"""
+"""harness/tree/export with two series: each is mailed as if there were no other"""
 
 import unittest
 
@@ -15,21 +15,21 @@ class ExportTwo(World):
 
     def export(self, name):
         """the paths of the mails, cover letter first"""
-        self.succeeds("series/export", "-o", self.dir / name, name)
+        self.succeeds("harness/tree/export", "-o", self.dir / name, name)
         return sorted((self.dir / name).glob("*.patch"))
 
     def applied(self, *names):
         """the tree after git am of the series on the clean base"""
         base = self.dir / "base"
         if not base.exists():
-            self.git("clone", "-q", self.succeeds("harness/base"), base)
+            self.git("clone", "-q", self.succeeds("harness/fetch/base"), base)
         self.git("checkout", "-q", "--detach", "origin/base", cwd=base)
         for name in names:
             self.git("am", "-q", *self.export(name)[1:], cwd=base)
         return self.tree_id(where=base)
 
     def assembled(self, *names):
-        self.succeeds("series/assemble", *names)
+        self.succeeds("harness/tree/assemble", *names)
         return self.tree_id()
 
     def test_each_alone_gives_the_tree_that_has_it_alone(self):
@@ -61,14 +61,14 @@ class ExportTwo(World):
                 self.assertNotIn(lacks, text)
 
     def test_default_directories_are_apart(self):
-        self.succeeds("series/export", "one")
-        self.succeeds("series/export", "two")
+        self.succeeds("harness/tree/export", "one")
+        self.succeeds("harness/tree/export", "two")
         self.assertEqual([len(list((self.repo / "build/mail" / name).iterdir()))
                           for name in ("one", "two")], [4, 3])
 
     def test_tree_with_one_alone_stays_so(self):
         for alone in ("one", "two"):
-            self.succeeds("series/assemble", alone)
+            self.succeeds("harness/tree/assemble", alone)
             refs, files = self.refs(), self.files(self.linux)
             for name in ("one", "two"):
                 with self.subTest(alone=alone, exported=name):
@@ -79,11 +79,11 @@ class ExportTwo(World):
     def test_refused_when_it_needs_the_other(self):
         self.write(CORE, mail("net: change the core", [],
                               hunks("net/core.c", TWO, edited(TWO, 11, "on top"))))
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
         self.refused("series/two/0002-.* does not apply to Linux 7.1.13 without "
-                     "fuzz", "series/export", "two")
+                     "fuzz", "harness/tree/export", "two")
         self.assertFalse((self.repo / "build/mail").exists())
-        self.succeeds("series/export", "one")
+        self.succeeds("harness/tree/export", "one")
 
 
 if __name__ == "__main__":

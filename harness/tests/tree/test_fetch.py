@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/base without KSRC and KERNEL_TARBALL: what it fetches and keeps.
+"""harness/fetch/base without KSRC and KERNEL_TARBALL: what it fetches and keeps.
 
 Stand-ins for apt-get, apt-cache and curl serve files from a directory.
 """
@@ -69,7 +69,7 @@ class Fetch(World):
                               b"").hexdigest()
 
     def version(self, **env):
-        repository = self.succeeds("harness/base", **env)
+        repository = self.succeeds("harness/fetch/base", **env)
         return self.git("log", "-1", "--format=%s", "base", cwd=repository)
 
     def debian(self):
@@ -111,7 +111,7 @@ class Fetch(World):
         self.serve("linux_7.1.12.orig.tar.xz", "7.1.12")
         self.version()
         self.without_apt()
-        done = self.run_program("harness/base", BASE_UPDATE="1")
+        done = self.run_program("harness/fetch/base", BASE_UPDATE="1")
         self.assertIn("nothing could be fetched; using what is in the cache",
                       done.stderr)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -119,14 +119,14 @@ class Fetch(World):
     def test_damaged_entry_is_made_from_the_cached_tarball(self):
         self.debian()
         self.serve("linux_7.1.12.orig.tar.xz", "7.1.12")
-        (pathlib.Path(self.succeeds("harness/base")) / "stamp").unlink()
+        (pathlib.Path(self.succeeds("harness/fetch/base")) / "stamp").unlink()
         (self.server / "linux_7.1.12.orig.tar.xz").unlink()
         self.assertEqual(self.version(), "Linux 7.1.12")
 
     def test_damaged_cached_tarball_is_fetched_again(self):
         self.debian()
         self.serve("linux_7.1.12.orig.tar.xz", "7.1.12")
-        (pathlib.Path(self.succeeds("harness/base")) / "stamp").unlink()
+        (pathlib.Path(self.succeeds("harness/fetch/base")) / "stamp").unlink()
         os.truncate(self.dir / "cache/base/linux-7.1.12.tar.xz", 100)
         self.assertEqual(self.version(), "Linux 7.1.12")
 
@@ -154,13 +154,13 @@ class Fetch(World):
         self.list_sums("linux-7.1.14.tar.xz")
         self.serve("linux-7.1.14.tar.xz", "7.1.14")
         self.refused("has another checksum(.|\n)*no Linux 7.1.y could be had"
-                     "(.|\n)*KSRC=directory", "harness/base")
+                     "(.|\n)*KSRC=directory", "harness/fetch/base")
         self.assertEqual(list((self.dir / "cache/base").glob("*linux*")), [])
 
     def test_no_network_and_no_cache(self):
         self.without_apt()
         self.refused("no Linux 7.1.y could be had from Debian or kernel.org"
-                     "(.|\n)*KSRC=directory", "harness/base")
+                     "(.|\n)*KSRC=directory", "harness/fetch/base")
 
 
 if __name__ == "__main__":

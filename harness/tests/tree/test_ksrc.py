@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/base with KSRC: a checkout or a directory of the user"""
+"""harness/fetch/base with KSRC: a checkout or a directory of the user"""
 
 import os
 import shutil

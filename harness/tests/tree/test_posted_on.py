@@ -20,28 +20,28 @@ class PostedOn(World):
         self.commit_all(message="two on one")
 
     def tree_of_both(self):
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
         return self.tree_id()
 
     def export(self, name):
-        self.succeeds("series/export", "-o", self.dir / name, name)
+        self.succeeds("harness/tree/export", "-o", self.dir / name, name)
         return sorted((self.dir / name).glob("*.patch"))
 
     def test_it_is_assembled_with_what_it_is_posted_on(self):
         both = self.tree_of_both()
-        self.succeeds("series/assemble", "two")
+        self.succeeds("harness/tree/assemble", "two")
         self.assertEqual(self.tree_id(), both)
         self.assertEqual(self.git("log", "-1", "--format=%s", "one",
                                   cwd=self.linux), "net: go on")
 
     def test_its_branch_alone_has_what_it_is_posted_on(self):
         both = self.tree_of_both()
-        branch = self.succeeds("series/alone", "two")
+        branch = self.succeeds("harness/tree/posted", "two")
         self.assertEqual((branch, self.tree_id(branch)), ("two", both))
 
     def test_refresh_after_assemble_changes_nothing(self):
         self.tree_of_both()
-        done = self.run_program("series/refresh")
+        done = self.run_program("harness/tree/refresh")
         self.assertEqual((done.returncode, self.repository_changes()), (0, ""))
         self.assertNotIn("needs", done.stderr)
 
@@ -54,15 +54,15 @@ class PostedOn(World):
         self.write("series/order", "one\nmid\ntwo one\n")
         self.commit_all(message="mid")
         self.tree_of_both()
-        self.succeeds("series/refresh")
+        self.succeeds("harness/tree/refresh")
         self.assertEqual(self.repository_changes(), "")
-        self.assertEqual(self.succeeds("series/alone", "two"), "alone/two")
+        self.assertEqual(self.succeeds("harness/tree/posted", "two"), "alone/two")
         self.assertNotIn("between", self.git("show", "alone/two:net/core.c",
                                              cwd=self.linux))
 
     def test_its_mails_are_its_own_and_apply_on_the_other(self):
         both = self.tree_of_both()
-        self.git("clone", "-q", self.succeeds("harness/base"), self.dir / "base")
+        self.git("clone", "-q", self.succeeds("harness/fetch/base"), self.dir / "base")
         for name, count in (("one", 4), ("two", 3)):
             mails = self.export(name)
             self.assertEqual(len(mails), count)
@@ -92,7 +92,7 @@ class PostedOn(World):
         self.edit("net/core.c", "line 60\n", "line 60\n\tmore\n", self.linux)
         self.git("commit", "-q", "-a", "--amend", "--no-edit", cwd=self.linux)
         self.git("rebase", "-q", "--onto", "one", "two~2", "two", cwd=self.linux)
-        self.succeeds("series/refresh")
+        self.succeeds("harness/tree/refresh")
         self.assertEqual(self.git("diff", "--name-only"), THIRD)
 
     def test_refused_on_one_that_is_not_above_it_in_the_list(self):
@@ -101,7 +101,7 @@ class PostedOn(World):
             with self.subTest(order=order):
                 self.write("series/order", order)
                 self.refused("series/order lists two on .*: that must be one series, "
-                             "which is listed above it", "series/assemble")
+                             "which is listed above it", "harness/tree/assemble")
 
 
 if __name__ == "__main__":

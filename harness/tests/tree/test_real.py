@@ -35,7 +35,7 @@ class Real(unittest.TestCase):
     def setUpClass(cls):
         if not list(CACHE.glob("base/*.git/stamp")):
             raise unittest.SkipTest("no base kernel is in the cache; "
-                                    "harness/base puts it there")
+                                    "harness/fetch/base puts it there")
         build = pathlib.Path(os.environ.get("ZCRX_BUILD") or
                              REPOSITORY / "build")
         build.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ class Real(unittest.TestCase):
         tip = self.git("rev-parse", "HEAD")
         self.program("refresh")
         self.assertEqual(self.git("diff", cwd=self.repo), "",
-                         "series/refresh writes these patches in another form")
+                         "harness/tree/refresh writes these patches in another form")
         self.assertEqual(self.git("status", "--short", cwd=self.repo), "")
         self.program("assemble")
         self.assertEqual(self.git("rev-parse", "HEAD"), tip)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""series/refresh: the way back from the branches to the repository"""
+"""harness/tree/refresh: the way back from the branches to the repository"""
 
 import pathlib
 import unittest
@@ -12,15 +12,15 @@ class Refresh(World):
 
     def setUp(self):
         super().setUp()
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
 
     def refresh(self, **env):
         """refresh, and hold that assemble makes the same of it"""
         tree = self.tree_id()
-        self.succeeds("series/refresh", **env)
+        self.succeeds("harness/tree/refresh", **env)
         self.assertEqual(self.tree_id(), tree)
         refs, files = self.refs(), self.files(self.linux)
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
         self.assertEqual(self.refs(), refs)
         self.assertEqual(self.files(self.linux), files)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""series/refresh: what it refuses, leaving everything as it was"""
+"""harness/tree/refresh: what it refuses, leaving everything as it was"""
 
 import unittest
 
@@ -11,10 +11,10 @@ class Refuse(World):
 
     def setUp(self):
         super().setUp()
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
 
     def refresh_refused(self, pattern):
-        self.refused(pattern, "series/refresh")
+        self.refused(pattern, "harness/tree/refresh")
 
     def commit(self, subject="net: more", *options):
         self.commit_all(self.linux, subject, *options)
@@ -140,7 +140,7 @@ class Refuse(World):
 
     def test_commit_that_would_come_back_as_another_tree(self):
         """no such commit is known, so refresh is made to lose a file's mode"""
-        self.edit("series/branches.py", "self.overlay[path] = mode, name",
+        self.edit("harness/tree/overlay/branches.py", "self.overlay[path] = mode, name",
                   'self.overlay[path] = "100644", name')
         self.refresh_refused(r'"include: add a header and a program"\) cannot be '
                              "held as a patch: applied again")

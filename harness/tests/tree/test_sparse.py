@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""series/sparse: what it says is new, and that it does not trust a checker that
+"""harness/tree/checks/sparse: what it says is new, and that it does not trust a checker that
 finds nothing. What stands for sparse complains about a word."""
 
 import shutil
@@ -24,17 +24,17 @@ class Sparse(World):
     def setUp(self):
         super().setUp()
         (self.dir / "bin").mkdir()
-        shutil.copy(REPOSITORY / "series/tests/make", self.dir / "bin")
+        shutil.copy(REPOSITORY / "harness/tests/tree/make", self.dir / "bin")
         self.env |= {"PATH": f"{self.dir}/bin:{self.env['PATH']}",
                      "MADE": str(self.dir / "made")}
         self.write("harness/configs/base.config", "A=y\n")
-        self.write("harness/sparse", f"#!/bin/sh\necho {self.dir}/checker\n")
+        self.write("harness/fetch/sparse", f"#!/bin/sh\necho {self.dir}/checker\n")
         self.write("checker", CHECKER, self.dir)
 
     def sparse(self):
         """(status, what it says)"""
-        self.succeeds("series/assemble", FORCE="1")
-        done = self.run_program("series/sparse")
+        self.succeeds("harness/tree/assemble", FORCE="1")
+        done = self.run_program("harness/tree/checks/sparse")
         self.assertNotIn("Traceback", done.stderr)
         return done.returncode, done.stdout + done.stderr
 

@@ -15,7 +15,7 @@ class Two(World):
         self.add_second_series()
 
     def assemble(self, *args):
-        self.succeeds("series/assemble", *args)
+        self.succeeds("harness/tree/assemble", *args)
 
     def change(self, name, old, new):
         self.edit(name, old, new, self.linux)
@@ -84,20 +84,20 @@ class Two(World):
         self.write("lib/stray.c", "int stray;\n")
         for name in ("one", "two"):
             self.refused("no patch adds the overlay file lib/stray.c",
-                         "series/assemble", name)
+                         "harness/tree/assemble", name)
 
     def test_overlay_file_that_both_add(self):
         self.edit(DRIVER, "---\n", "---\nAdds: io_uring/new.c\n")
         for name in ("one", "two"):
             self.refused("io_uring/new.c is added by series/one/0001-.* and by "
-                         "series/two/0001-", "series/assemble", name)
+                         "series/two/0001-", "harness/tree/assemble", name)
 
     def test_series_that_needs_the_one_below_is_refused_alone(self):
         self.write(CORE, mail("net: change the core", [],
                               hunks("net/core.c", TWO, edited(TWO, 11, "on top"))))
         self.assemble()
         self.refused("series/two/0002-.* does not apply to Linux 7.1.13 without "
-                     "fuzz", "series/assemble", "two")
+                     "fuzz", "harness/tree/assemble", "two")
 
     def test_work_in_the_lower_series_is_not_lost(self):
         self.assemble()
@@ -106,13 +106,13 @@ class Two(World):
         self.amend()
         for names in ((), ("one",), ("two",)):
             self.refused("has work that is not in the repository: branch one has "
-                         "new commits", "series/assemble", *names)
+                         "new commits", "harness/tree/assemble", *names)
 
     # -- refresh
 
     def test_refresh_after_assemble_changes_nothing(self):
         self.assemble()
-        self.succeeds("series/refresh")
+        self.succeeds("harness/tree/refresh")
         self.assertEqual(self.repository_changes(), "")
 
     def test_refresh_gives_each_its_own_commits(self):
@@ -123,7 +123,7 @@ class Two(World):
                  GIT_SEQUENCE_EDITOR="true")
         self.change("net/core.c", "of two", "by two")
         self.amend()
-        self.succeeds("series/refresh")
+        self.succeeds("harness/tree/refresh")
         self.assertEqual(self.read("io_uring/new.c"), "long new;\n")
         self.assertIn("+\tby two\n", self.read(CORE))
         self.assertEqual(self.changed(), {"io_uring/new.c", CORE})
@@ -137,7 +137,7 @@ class Two(World):
         self.git("commit", "-q", "-a", "--fixup=two~1", cwd=self.linux)
         self.git("rebase", "-q", "-i", "--autosquash", "base", cwd=self.linux,
                  GIT_SEQUENCE_EDITOR="true")
-        self.succeeds("series/refresh")
+        self.succeeds("harness/tree/refresh")
         self.assertEqual(self.changed(), {"drivers/net/two.c"})
         self.assemble()
         self.assertEqual((self.linux / "drivers/net/two.c").read_text(),
@@ -148,20 +148,20 @@ class Two(World):
         """an edit of one series must not show up in patches of the other"""
         for names in (("two",), ()):
             self.assemble(*names)
-            self.succeeds("series/refresh")
+            self.succeeds("harness/tree/refresh")
             self.assertEqual(self.repository_changes(), "")
         self.git("checkout", "-q", "one", cwd=self.linux)
         self.change("net/core.c", "line 1\n", "line 1\n\tmore\n")
         self.amend()
         self.git("rebase", "-q", "--onto", "one", "two~2", "two", cwd=self.linux)
-        self.succeeds("series/refresh")
+        self.succeeds("harness/tree/refresh")
         self.assertEqual(self.changed(), {THIRD})
 
     def test_refresh_tells_of_a_series_that_needs_the_one_below(self):
         self.assemble()
         self.change("net/core.c", "first change", "first, changed by two")
         self.amend()
-        done = self.run_program("series/refresh")
+        done = self.run_program("harness/tree/refresh")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stderr, "two needs more than it is posted on(.|\n)*"
                          "series/two/0002-.* does not apply to Linux 7.1.13")
@@ -180,7 +180,7 @@ class Two(World):
         self.git("commit", "-q", "-m", "net: add what the first had",
                  cwd=self.linux)
         self.git("checkout", "-q", "-B", "two", cwd=self.linux)
-        self.succeeds("series/refresh")
+        self.succeeds("harness/tree/refresh")
         self.assertFalse(list(self.repo.glob("series/one/0002-include*")))
         self.assertIn("Adds: tools/net/run.sh\n", self.read(
             "series/two/0003-net-add-what-the-first-had.patch"))
@@ -191,19 +191,19 @@ class Two(World):
         self.write("io_uring/new.c", "int mine;\n", self.linux)
         self.commit_all(self.linux, "io_uring: add a file")
         self.refused(r'"io_uring: add a file"\) adds io_uring/new.c, as does '
-                     "series/one/0001-", "series/refresh")
+                     "series/one/0001-", "harness/tree/refresh")
 
     def test_refresh_refuses_a_change_of_what_the_other_series_adds(self):
         self.assemble()
         self.change("io_uring/new.c", "int", "long")
         self.git("commit", "-q", "-a", "-m", "io_uring: change it", cwd=self.linux)
         self.refused('"io_uring: change it"\\) changes io_uring/new.c, which .* adds',
-                     "series/refresh")
+                     "harness/tree/refresh")
 
     def test_edit_of_the_absent_series_does_not_hinder_refresh(self):
         self.assemble("two")
         self.edit("io_uring/new.c", "int", "long")
-        self.succeeds("series/refresh")
+        self.succeeds("harness/tree/refresh")
         self.assertEqual(self.read("io_uring/new.c"), "long new;\n")
         self.assemble()
         self.assertEqual((self.linux / "io_uring/new.c").read_text(), "long new;\n")
@@ -219,7 +219,7 @@ class Two(World):
         self.assertFalse((self.linux / "drivers/net/two.c").exists())
         self.assertEqual((self.linux / "net/core.c").read_text(),
                          "".join(TWO))
-        self.succeeds("series/refresh")
+        self.succeeds("harness/tree/refresh")
         self.assertFalse((self.repo / "series/two").exists())
 
 

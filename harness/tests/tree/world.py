@@ -13,13 +13,8 @@ import unittest
 
 from fakes import kernel, make_tarball, second_series_files, series_files
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ("harness/base", "harness/fetch-tarball", "harness/lib.sh",
-            "harness/tar2git.py", "series/assemble", "series/refresh",
-            "series/export", "series/builds", "series/arches", "series/alone",
-            "series/sparse", "series/dry-run",
-            *(str(path.relative_to(REPOSITORY))
-              for path in REPOSITORY.glob("series/*.py")))
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+ROOMS = ("lib", "fetch", "tree")
 
 
 def room(size):
@@ -43,7 +38,7 @@ def cache_with_base():
         prefix="zcrx-series-cache-", dir=room(1 << 26)))
     atexit.register(shutil.rmtree, directory)
     make_tarball(directory / "linux.tar.xz", kernel())
-    subprocess.run([REPOSITORY / "harness/base"], check=True, env={
+    subprocess.run([REPOSITORY / "harness/fetch/base"], check=True, env={
         **os.environ, "ZCRX_CACHE": str(directory / "cache"), "KSRC": "",
         "ZCRX_BUILD": str(directory / "build"),
         "KERNEL_TARBALL": str(directory / "linux.tar.xz")}, capture_output=True)
@@ -79,9 +74,9 @@ class World(unittest.TestCase):
         self.env["KERNEL_TARBALL"] = str(self.tarball)
         (self.dir / "home/.gitconfig").write_text(
             "[user]\n\tname = Tess Tester\n\temail = tess@example.org\n")
-        for name in PROGRAMS:
-            (self.repo / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, self.repo / name)
+        for name in ROOMS:
+            shutil.copytree(REPOSITORY / "harness" / name, self.repo / "harness" / name,
+                            ignore=shutil.ignore_patterns("__pycache__"))
         for name, content in series_files().items():
             self.write(name, content)
         self.git("init", "-q", "-b", "main")
@@ -142,12 +137,12 @@ class World(unittest.TestCase):
 
     def assemble_refused(self, pattern, **env):
         """with no tree, and with the tree of a repository that was good"""
-        self.refused(pattern, "series/assemble", **env)
+        self.refused(pattern, "harness/tree/assemble", **env)
         self.assertFalse(self.linux.exists())
         self.git("stash", "-q", "-u")
-        self.succeeds("series/assemble")
+        self.succeeds("harness/tree/assemble")
         self.git("stash", "pop", "-q")
-        self.refused(pattern, "series/assemble", **env)
+        self.refused(pattern, "harness/tree/assemble", **env)
 
     # -- looking
 

@@ -3,7 +3,7 @@
 
 import re
 
-from repository import git
+from lib.common import git
 
 # Programs and texts; kbuild makes no objects of these.
 ELSEWHERE = ("Documentation", "samples", "scripts", "tools", "usr")

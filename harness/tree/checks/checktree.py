@@ -4,11 +4,9 @@
 import collections
 import re
 
-import commits
-import repository
-import worktree
-from kbuild import Objects
-from repository import BUILD, TOP, Refused, git
+from lib.common import BUILD, CACHE, TOP, Refused, git
+from tree.overlay import commits, repository, worktree
+from tree.checks.kbuild import Objects
 
 TREE = BUILD / "check/linux"
 ARCHES = {"x86_64": "base.config", "um": "um.config"}
@@ -37,7 +35,7 @@ def commits_of(base):
 
 
 def objects(arch):
-    return Objects(arch, TREE, BUILD / f"check/obj-{arch}", repository.CACHE)
+    return Objects(arch, TREE, BUILD / f"check/obj-{arch}", CACHE)
 
 
 def fragments(arch, tip):

@@ -6,7 +6,7 @@ import pathlib
 import re
 import subprocess
 
-from repository import BUILD, Refused
+from lib.common import BUILD, HARNESS, Refused
 
 
 def jobs():
@@ -21,9 +21,9 @@ class Objects:
         self.tools = [f"CC=ccache {compiler}"]
         if cross:
             self.tools = [f"CC=ccache {cross}{compiler}", f"CROSS_COMPILE={cross}"]
-        self.env = {**os.environ, "CCACHE_DIR": f"{cache}/ccache",
-                    "CCACHE_BASEDIR": str(BUILD / "check"),
-                    "CCACHE_NOHASHDIR": "1", "CCACHE_MAXSIZE": "4G"}
+        settings = (HARNESS / "lib/compiler.env").read_text().split()
+        self.env = {**os.environ, **dict(line.split("=", 1) for line in settings),
+                    "CCACHE_DIR": f"{cache}/ccache", "CCACHE_BASEDIR": str(BUILD / "check")}
         # W=1 runs kernel-doc on every source; that is enough once.
         self.options = [] if arch == "x86_64" else ["PYTHON3=true"]
         self.path.mkdir(parents=True, exist_ok=True)

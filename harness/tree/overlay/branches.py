@@ -3,10 +3,9 @@
 
 import re
 
-import commits
-import mailpatch
-import repository
-from repository import OVERLAY, Refused, git, say
+from lib.common import Refused, git, say
+from tree.overlay import commits, mailpatch, repository
+from tree.overlay.repository import OVERLAY
 
 REGULAR = ("100644", "100755")
 UNFINISHED = ("fixup! ", "squash! ", "amend! ")

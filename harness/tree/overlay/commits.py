@@ -11,7 +11,7 @@ import pathlib
 import subprocess
 import tempfile
 
-from repository import Refused, decode, encode, git
+from lib.common import Refused, decode, encode, git
 
 # The same input gives the same commit ids; nobody has signed these.
 NEUTRAL = "zcrx-notif <zcrx-notif@localhost> 1767225600 +0000"

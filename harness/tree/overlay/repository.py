@@ -1,66 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""This repository: where things lie, its series and its overlay."""
+"""The series and the overlay of this repository."""
 
-import os
-import pathlib
 import re
-import subprocess
-import sys
 
-import mailpatch
+from lib.common import TOP, Refused, decode, git, say
+from tree.overlay import mailpatch
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-BUILD = pathlib.Path(os.environ.get("ZCRX_BUILD") or TOP / "build").absolute()
-CACHE = pathlib.Path(
-    os.environ.get("ZCRX_CACHE") or
-    pathlib.Path(os.environ.get("XDG_CACHE_HOME") or
-                 pathlib.Path.home() / ".cache") / "zcrx-notif")
 OVERLAY = ("include", "io_uring", "drivers", "net", "Documentation", "tools",
            "lib")
 COVER = "0000-cover-letter"
-
-# A hook that calls us has these set, for its own repository.
-for variable in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX",
-                 "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-                 "GIT_COMMON_DIR", "GIT_NAMESPACE"):
-    os.environ.pop(variable, None)
-
-
-class Refused(Exception):
-    """what is wrong, and what to do about it"""
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def run_program(main):
-    """main, with a refusal as a message and exit status 1"""
-    try:
-        sys.exit(main())
-    except Refused as refusal:
-        sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {refusal}")
-
-
-def git(*args, cwd, data=None, check=True, env=None):
-    """git's output; a failure is a Refused with git's own words"""
-    done = subprocess.run(
-        ["git", *map(str, args)], cwd=cwd, check=False,
-        input=None if data is None else encode(data),
-        stdin=subprocess.DEVNULL if data is None else None,
-        env={**os.environ, **(env or {})}, capture_output=True)
-    if done.returncode and check:
-        raise Refused(f"git {args[0]} failed in {cwd}:\n"
-                      f"{decode(done.stderr).rstrip()}")
-    return decode(done.stdout)
-
-
-def decode(data):
-    return data.decode("utf-8", "surrogateescape")
-
-
-def encode(text):
-    return text.encode("utf-8", "surrogateescape")
 
 
 def read_order():

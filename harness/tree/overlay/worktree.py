@@ -12,7 +12,7 @@ import os
 import pathlib
 import shutil
 
-from repository import BUILD, Refused, git, say
+from lib.common import BUILD, Refused, git, say
 
 PATH = BUILD / "linux"
 BUSY = {"rebase-merge": "a rebase", "rebase-apply": "a rebase or git am",

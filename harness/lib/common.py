@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the Python programs share: where things lie, one kind of error, other programs."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+HARNESS = pathlib.Path(__file__).resolve().parents[1]
+TOP = HARNESS.parent
+BUILD = pathlib.Path(os.environ.get("ZCRX_BUILD") or TOP / "build").absolute()
+CACHE = pathlib.Path(
+    os.environ.get("ZCRX_CACHE") or
+    pathlib.Path(os.environ.get("XDG_CACHE_HOME") or
+                 pathlib.Path.home() / ".cache") / "zcrx-notif")
+
+# A hook that calls us has these set, for its own repository.
+for variable in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX",
+                 "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+                 "GIT_COMMON_DIR", "GIT_NAMESPACE"):
+    os.environ.pop(variable, None)
+
+
+class Refused(Exception):
+    """what is wrong, and what to do about it"""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def run_program(main, status=1):
+    """main, with a refusal as a message and this exit status"""
+    try:
+        sys.exit(main())
+    except Refused as refusal:
+        say(f"{pathlib.Path(sys.argv[0]).name}: {refusal}")
+        sys.exit(status)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def run(*command, **how):
+    """what the program prints; a failure is a Refused with the end of it"""
+    done = subprocess.run([str(word) for word in command], check=False, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **how)
+    if done.returncode:
+        raise Refused(f"{pathlib.Path(command[0]).name} failed ({done.returncode}): "
+                      f"{done.stdout[-2000:]}")
+    return done.stdout
+
+
+def git(*args, cwd, data=None, check=True, env=None):
+    """git's output; a failure is a Refused with git's own words"""
+    done = subprocess.run(
+        ["git", *map(str, args)], cwd=cwd, check=False,
+        input=None if data is None else encode(data),
+        stdin=subprocess.DEVNULL if data is None else None,
+        env={**os.environ, **(env or {})}, capture_output=True)
+    if done.returncode and check:
+        raise Refused(f"git {args[0]} failed in {cwd}:\n"
+                      f"{decode(done.stderr).rstrip()}")
+    return decode(done.stdout)
+
+
+def decode(data):
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encode(text):
+    return text.encode("utf-8", "surrogateescape")

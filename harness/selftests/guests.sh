@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # harness/test has the variables
+#
+# The guests that run selftests, for parts of harness/test: on the kernel that
+# BRANCH and VARIANT name, as harness/kernel has it. $name is the run's.
+
+# guest_selftests SECONDS SECONDS_OF_ONE [PROGRAM...]: of $selftests, or of all series
+guest_selftests() {
+	"$harness/guest" -n "$name" -t "$1" -m 5120 -e SELFTEST_TIMEOUT="$2" \
+		-d "${selftests:-$build/selftests/io_uring}" -- /host/run-selftests "${@:3}"
+}
+
+# net_selftests SECONDS SECONDS_OF_ONE [TEST...]
+net_selftests() {
+	local tests=("${@:3}")
+	if ((!${#tests[@]})); then
+		mapfile -t tests < <("$harness/selftests/pack" --zcrx)
+		((${#tests[@]})) || return
+	fi
+	"$harness/guest" -n "$name" -t "$1" -m 3072 -e SELFTEST_TIMEOUT="$2" \
+		-d "$build${BRANCH:+/branch/$BRANCH}/netselftests" -- \
+		/host/run-netselftests "${tests[@]}"
+}
+
+kunit_in_guest() {
+	local suites
+	mapfile -t suites < <(sed -n 's/^\t\.name = "\(.*\)",$/\1/p' "$top"/io_uring/tests/*.c)
+	"$harness/guest" -n "$name" -t 180 -d "$harness/inside" -- /host/run-kunit "${suites[@]}"
+}
