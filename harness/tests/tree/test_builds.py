@@ -24,15 +24,17 @@ class Builds(World):
         self.add_second_series()
         self.succeeds("harness/tree/assemble")
 
-    def builds(self, *names):
+    def builds(self, *names, again=False):
         """(what it says, what it made)"""
         (self.dir / "made").write_text("")
+        if not again:
+            (self.repo / "build/check/built").unlink(missing_ok=True)
         said = self.succeeds("harness/tree/checks/builds", *names)
         return said, (self.dir / "made").read_text().splitlines()
 
-    def made(self, *names, arch="x86_64"):
+    def made(self, *names, arch="x86_64", again=False):
         """the directories of each commit that was built"""
-        return [words[2:] for words in map(str.split, self.builds(*names)[1])
+        return [words[2:] for words in map(str.split, self.builds(*names, again=again)[1])
                 if words[:2] == [arch, "W=1e"]]
 
     def fails(self, pattern, *names):
@@ -52,6 +54,25 @@ class Builds(World):
                              [["io_uring/", "net/"]] * 3)
             self.assertEqual(self.made("two", arch=arch),
                              [["drivers/net/", "net/"]] * 2)
+
+    def test_a_commit_that_was_built_is_not_built_again(self):
+        self.assertEqual(len(self.made()), 6)
+        self.assertEqual(self.made(again=True), [])
+        self.edit(CORE, "of two", "of two, again")
+        self.reassemble()
+        self.assertEqual(self.made(again=True), [
+            ["drivers/net/", "net/"], ["drivers/net/", "io_uring/", "net/"]])
+        self.write("harness/configs/um.config", "UM=y\nMORE=y\n")
+        self.assertEqual(len(self.made(again=True)), 6)
+
+    def test_a_commit_that_failed_is_built_again(self):
+        self.write("drivers/net/two.c", "int two; ERROR\n")
+        self.reassemble()
+        self.fails("ERROR")
+        self.fails("ERROR")
+        self.write("drivers/net/two.c", "int two;\n")
+        self.reassemble()
+        self.assertEqual(self.made("two", again=True), [["drivers/net/", "net/"]] * 2)
 
     def test_all_is_each_alone_and_then_the_tree_with_all(self):
         self.assertEqual(
