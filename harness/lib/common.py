@@ -8,7 +8,10 @@ import sys
 
 HARNESS = pathlib.Path(__file__).resolve().parents[1]
 TOP = HARNESS.parent
-BUILD = pathlib.Path(os.environ.get("ZCRX_BUILD") or TOP / "build").absolute()
+# The tree: what the repository adds to one base. The first one is at the top.
+TREE = os.environ.get("TREE") or ""
+ROOT = TOP / TREE
+BUILD = pathlib.Path(os.environ.get("ZCRX_BUILD") or TOP / "build").absolute() / TREE
 CACHE = pathlib.Path(
     os.environ.get("ZCRX_CACHE") or
     pathlib.Path(os.environ.get("XDG_CACHE_HOME") or
@@ -34,7 +37,8 @@ def run_program(main, status=1):
     try:
         sys.exit(main())
     except Refused as refusal:
-        say(f"{pathlib.Path(sys.argv[0]).name}: {refusal}")
+        program = pathlib.Path(sys.argv[0]).resolve()
+        say(f"{program.name if program.name != 'run' else program.parent.name}: {refusal}")
         sys.exit(status)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -8,7 +8,10 @@ set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 harness=$top/harness
-build=${ZCRX_BUILD:-$top/build}
+# The tree: what the repository adds to one base. The first one is at the top.
+tree=${TREE:-}
+root=$top${tree:+/$tree}
+build=${ZCRX_BUILD:-$top/build}${tree:+/$tree}
 cache=${ZCRX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/zcrx-notif}
 logs=$build/logs
 mkdir -p "$build" "$cache" "$logs"

@@ -86,6 +86,7 @@ def series_files():
     """{path: content} of a repository with one series of three patches"""
     return {
         ".gitignore": "/build/\n__pycache__/\n*.tmp\n",
+        "series/base": "version 7.1.*\n",
         "series/order": "# all\none\n",
         "series/one/0000-cover-letter": "The series\n\nWhat it is for.\n",
         FIRST: mail("io_uring: start", ["io_uring/new.c"],

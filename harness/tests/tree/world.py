@@ -64,7 +64,7 @@ class World(unittest.TestCase):
             shutil.copytree(cache_with_base(), self.dir / "cache")
         self.env = {name: value for name, value in os.environ.items()
                     if not name.startswith(("GIT_", "ZCRX_", "KERNEL_")) and
-                    name not in ("KSRC", "FORCE", "BASE_UPDATE", "EMAIL")}
+                    name not in ("KSRC", "FORCE", "BASE_UPDATE", "EMAIL", "TREE")}
         self.env |= {"HOME": str(self.dir / "home"), "LC_ALL": "C.UTF-8",
                      "ZCRX_CACHE": str(self.dir / "cache"),
                      "GIT_CONFIG_NOSYSTEM": "1", "PYTHONDONTWRITEBYTECODE": "1",

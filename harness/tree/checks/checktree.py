@@ -8,7 +8,7 @@ from lib.common import BUILD, CACHE, TOP, Refused, git
 from tree.overlay import commits, repository, worktree
 from tree.checks.kbuild import Objects
 
-TREE = BUILD / "check/linux"
+LINUX = BUILD / "check/linux"
 ARCHES = {"x86_64": "base.config", "um": "um.config"}
 
 
@@ -16,26 +16,26 @@ def check_tree():
     """make the tree; the base commit"""
     if not worktree.PATH.exists():
         raise Refused(f"there is no tree {worktree.PATH}: make assemble")
-    if not (TREE / ".git").exists():
+    if not (LINUX / ".git").exists():
         git("worktree", "prune", cwd=worktree.PATH)
-        git("worktree", "add", "--detach", TREE, "base", cwd=worktree.PATH)
+        git("worktree", "add", "--detach", LINUX, "base", cwd=worktree.PATH)
     return worktree.commit_of(worktree.PATH, "refs/heads/base")
 
 
 def checkout(commit):
-    git("checkout", "-q", "--force", "--detach", commit, cwd=TREE)
+    git("checkout", "-q", "--force", "--detach", commit, cwd=LINUX)
 
 
 def commits_of(base):
     """a function that makes the commits of the named series, on the base"""
-    series, modes = repository.read_all()
-    overlay = commits.store_overlay(worktree.PATH, TOP, modes)
+    series, files = repository.read_all()
+    overlay = commits.store_overlay(worktree.PATH, files)
     return lambda *names: commits.make(
-        TREE, base, [patch for name in names for patch in series[name]], overlay)
+        LINUX, base, [patch for name in names for patch in series[name]], overlay)
 
 
 def objects(arch):
-    return Objects(arch, TREE, BUILD / f"check/obj-{arch}", CACHE)
+    return Objects(arch, LINUX, BUILD / f"check/obj-{arch}", CACHE)
 
 
 def fragments(arch, tip):
@@ -49,8 +49,8 @@ def config(name):
 
 def kunit_configs(tip):
     names = git("diff-tree", "-r", "-z", "--name-only", "--diff-filter=A",
-                "base", tip, cwd=TREE).split("\0")
-    return [git("show", f"{tip}:{name}", cwd=TREE) for name in names
+                "base", tip, cwd=LINUX).split("\0")
+    return [git("show", f"{tip}:{name}", cwd=LINUX) for name in names
             if name.endswith("/.kunitconfig")]
 
 
@@ -60,7 +60,7 @@ def findings(output, files):
     found = collections.Counter()
     for line in output.splitlines():
         place = re.match(r"(\S+?):(\d+):(?:[\d-]+:)? *(.*)", line)
-        if place and (path := place[1].removeprefix(f"{TREE}/")
+        if place and (path := place[1].removeprefix(f"{LINUX}/")
                       .removeprefix("../linux/")) in files:
             found[path, re.sub(r"\b(line|lines) [\d,]+", r"\1", place[3])] += 1
     return found

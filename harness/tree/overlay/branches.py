@@ -120,7 +120,7 @@ class Branches:
         if status != "A" or mode not in REGULAR:
             raise Refused(f"{self.title(commit)} adds {path}, which is not a "
                           "regular file")
-        if path.split("/")[0] not in OVERLAY or "/" not in path:
+        if not repository.in_overlay(path):
             raise Refused(f"{self.title(commit)} adds {path}, and the overlay "
                           f"has only files below {', '.join(OVERLAY)}")
 

@@ -35,12 +35,11 @@ def entries_of(tree, commit, paths):
     return found
 
 
-def store_overlay(tree, root, modes):
+def store_overlay(tree, files):
     """{path: (mode, object)}: the overlay's files, put into tree's objects"""
-    paths = sorted(modes)
     names = git("hash-object", "-w", "--no-filters", "--stdin-paths", cwd=tree,
-                data="".join(f"{root / path}\n" for path in paths)).split()
-    return {path: (modes[path], name) for path, name in zip(paths, names)}
+                data="".join(f"{file}\n" for _, file in files.values())).split()
+    return {path: (mode, name) for (path, (mode, _)), name in zip(files.items(), names)}
 
 
 def check_against_base(patches, base, version):

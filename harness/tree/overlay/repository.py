@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The series and the overlay of this repository."""
+"""The series and the overlay of a tree: the one at the top of the repository, or
+that in the folder TREE, which takes new files that it does not have from the top."""
 
 import re
 
-from lib.common import TOP, Refused, decode, git, say
+from lib.common import ROOT, TOP, TREE, Refused, decode, git, say
 from tree.overlay import mailpatch
 
 OVERLAY = ("include", "io_uring", "drivers", "net", "Documentation", "tools",
@@ -13,7 +14,10 @@ COVER = "0000-cover-letter"
 
 def read_order():
     """{series: what it is posted on, lowest first}, in stacking order"""
-    order = TOP / "series/order"
+    order = ROOT / "series/order"
+    if TREE and not order.exists():
+        raise Refused(f"TREE: there is no tree '{TREE}', for it would have "
+                      f"{TREE}/series/order")
     lines = order.read_text().splitlines() if order.exists() else []
     below = {}
     for name, *on in filter(None, (line.split("#")[0].split()
@@ -33,12 +37,12 @@ def below(name):
 def series_names():
     """all series, in the order in which they are stacked"""
     names = list(read_order())
-    held = {path.parent.name for path in TOP.glob("series/*/[0-9]*.patch")}
+    held = {path.parent.name for path in ROOT.glob("series/*/[0-9]*.patch")}
     for name in sorted(held - set(names)):
         raise Refused(f"series/{name} is not listed in series/order: add it "
                       "there, or remove the folder")
     for name in names:
-        if not (TOP / "series" / name).is_dir():
+        if not (ROOT / "series" / name).is_dir():
             raise Refused(f"series/order lists {name}, and there is no folder "
                           f"series/{name}")
     if not names:
@@ -65,7 +69,7 @@ def stack(names):
 def read_series(name):
     """the patches of one series"""
     patches, numbers = [], {}
-    for path in sorted((TOP / "series" / name).iterdir()):
+    for path in sorted((ROOT / "series" / name).iterdir()):
         where = path.relative_to(TOP)
         if path.name == COVER:
             continue
@@ -89,20 +93,36 @@ def read_series(name):
     return patches
 
 
-def read_overlay():
-    """{path: mode} of the overlay's files"""
-    names = git("ls-files", "-z", "-co", "--exclude-standard", "--", *OVERLAY,
-                cwd=TOP).split("\0")
-    modes = {}
+def files_below(root, where):
+    """{path: (mode, file)} of a tree's new files"""
+    names = git("ls-files", "-z", "-co", "--exclude-standard", "--", *where,
+                cwd=root).split("\0")
+    files = {}
     for name in filter(None, names):
-        path = TOP / name
+        path = root / name
         if path.is_symlink() or path.is_dir():
             raise Refused(f"{name} is not a regular file; the overlay has no "
                           "others")
         if path.exists():
             executable = path.stat().st_mode & 0o100
-            modes[name] = "100755" if executable else "100644"
-    return modes
+            files[name] = "100755" if executable else "100644", path
+    return files
+
+
+def in_overlay(path):
+    """can a file with this path be one of the overlay?"""
+    folder, _, rest = path.partition("/")
+    return rest and (folder != "series" if TREE else folder in OVERLAY)
+
+
+def read_overlay(patches):
+    """{path: (mode, file)}: the overlay, with what the patches add of the top's"""
+    if not TREE:
+        return files_below(TOP, OVERLAY)
+    top = files_below(TOP, OVERLAY)
+    shared = {path for patch in patches for path in patch.adds} & top.keys()
+    return {path: top[path] for path in shared} | \
+        files_below(ROOT, (".", ":!series"))
 
 
 def check_adds(patches, overlay):
@@ -126,8 +146,9 @@ def check_adds(patches, overlay):
 
 
 def read_all():
-    """({series: its patches}, {overlay file: mode}), which fit each other"""
+    """({series: its patches}, the overlay), which fit each other"""
     series = {name: read_series(name) for name in series_names()}
-    modes = read_overlay()
-    check_adds([patch for name in series for patch in series[name]], modes)
-    return series, modes
+    patches = [patch for name in series for patch in series[name]]
+    overlay = read_overlay(patches)
+    check_adds(patches, overlay)
+    return series, overlay
