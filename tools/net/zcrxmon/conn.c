@@ -92,7 +92,7 @@ int conns_accepted(struct conns *c, const struct io_uring_cqe *cqe)
 	/* A multishot accept can end with any completion, also a good one */
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		ret = start_accept(c);
-	/* A connection that was gone again before is no error of ours */
+	/* A connection that is already gone is no error here */
 	if (cqe->res < 0)
 		return cqe->res == -ECONNABORTED ? ret : cqe->res;
 
@@ -125,7 +125,7 @@ int conns_received(struct conns *c, const struct io_uring_cqe *cqe, double now,
 {
 	struct conn *conn = io_uring_cqe_get_data(cqe);
 
-	/* All completions with data say that more will come */
+	/* All completions with data have this flag */
 	if (cqe->flags & IORING_CQE_F_MORE)
 		return take_data(c, conn, cqe);
 
@@ -182,7 +182,7 @@ static bool has_room(const struct conns *c, const struct conn *conn, double now)
 		return true;
 	if (r->given != conn->given && !conn->in_vain)
 		return true;
-	/* Each time in vain doubles the pause */
+	/* Each restart without data doubles the pause */
 	for (unsigned int i = 1; i < conn->in_vain; i++)
 		pause *= pause < MAX_RETRY_SECONDS ? 2 : 1;
 	if (pause > MAX_RETRY_SECONDS)

@@ -49,10 +49,10 @@ int conns_received(struct conns *c, const struct io_uring_cqe *cqe, double now,
 void conn_free(struct conns *c, struct conn *conn);
 void conns_close(struct conns *c);
 
-/* Issue requests again that ended for lack of room, where there is room now. */
+/* Restart requests that ended for lack of room, if there is room now. */
 int conns_restart(struct conns *c, double now);
 
-/* Whether conns_restart() should be called a little later */
+/* Whether conns_restart() has more to do a little later */
 bool conns_waiting(const struct conns *c);
 
 #endif /* ZCRXMON_CONN_H */

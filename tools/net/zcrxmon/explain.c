@@ -11,7 +11,7 @@ void zcrxmon_err(const char *fmt, ...)
 {
 	va_list ap;
 
-	/* Keep the order where both go to the same place */
+	/* Keep the order if both go to the same place */
 	fflush(stdout);
 	fputs("zcrxmon: ", stderr);
 	va_start(ap, fmt);

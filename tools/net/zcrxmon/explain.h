@@ -6,7 +6,7 @@
 #include "probe.h"
 #include "zcrx.h"
 
-/* What the kernel has by this name in its compiler headers */
+/* As in the compiler headers of the kernel */
 #define __printf(a, b)	__attribute__((__format__	\
 				       (printf, a, b)))
 

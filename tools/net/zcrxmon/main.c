@@ -21,7 +21,7 @@
 /* The longest sleep before paced work */
 #define PACE_SECONDS	0.01
 
-/* Signals come as a completion like everything else. */
+/* Signals come as completions, too. */
 static void watch_signals(struct monitor *m)
 {
 	struct io_uring_sqe *sqe = zcrx_get_sqe(&m->z);
@@ -163,7 +163,7 @@ static int turn(struct monitor *m, double start, double seconds)
 		return ret;
 	m->now = monotonic() - start;
 
-	/* Often enough that a counter cannot wrap in between */
+	/* Often enough for counters of 32 bits */
 	zcrx_stats(&m->z, &stats);
 	ret = handle_cqes(m);
 	if (!ret)

@@ -54,7 +54,7 @@ int notif_arm(struct notif *n, __u32 types)
 	/*
 	 * From here on an event brings a completion again. An event between
 	 * notif_take() and arming did not, and has moved its counter. One look
-	 * is enough: later events are behind arming, too.
+	 * is enough: later events come after arming, too.
 	 */
 	zcrx_stats(n->z, &now);
 	types &= moved(&n->before, &now);

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "explain.h"
+#include "number.h"
 #include "options.h"
 
 enum {
@@ -61,26 +58,12 @@ static void __printf(1, 2) usage_err(const char *fmt, ...)
 	exit(EXIT_USAGE);
 }
 
-/* strtoull() takes a minus sign and wraps around: insist on a digit. */
-static unsigned long long digits(const char *name, const char *arg, char **end)
-{
-	unsigned long long value;
-
-	errno = 0;
-	value = strtoull(arg, end, 10);
-	if (*arg < '0' || *arg > '9' || errno)
-		usage_err("%s: '%s' is not a number", name, arg);
-	return value;
-}
-
 static unsigned int parse_uint(const char *name, const char *arg,
 			       unsigned int min, unsigned int max)
 {
 	unsigned long long value;
-	char *end;
 
-	value = digits(name, arg, &end);
-	if (*end)
+	if (!parse_number(arg, "", &value))
 		usage_err("%s: '%s' is not a number", name, arg);
 	if (value < min || value > max)
 		usage_err("%s: %s is not between %u and %u", name, arg, min,
@@ -101,26 +84,15 @@ static double parse_seconds(const char *name, const char *arg)
 	return value;
 }
 
-static unsigned long long parse_size(const char *name, const char *arg)
+static size_t parse_size(const char *name, const char *arg)
 {
 	unsigned long long value, page = sysconf(_SC_PAGESIZE);
-	static const char units[] = "KMG";
-	unsigned int shift = 0;
-	const char *unit;
-	char *end;
 
-	value = digits(name, arg, &end);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit) {
-		shift = 10 * (unit - units + 1);
-		end++;
-	}
-	if (*end)
+	if (!parse_number(arg, "KMG", &value))
 		usage_err("%s: '%s' is not a size; write 65536, 64K, 16M or 1G",
 			  name, arg);
-	if (!value || value > (ULONG_MAX / 2) >> shift)
+	if (!value || value > ULONG_MAX / 2)
 		usage_err("%s: %s is not a possible size", name, arg);
-	value <<= shift;
 	return (value + page - 1) / page * page;
 }
 

@@ -51,7 +51,10 @@ int refill_take(struct refill *r, const struct io_uring_cqe *cqe);
 /* Give back what the mode allows at this time, in seconds. */
 int refill_turn(struct refill *r, double now);
 
-/* The kernel is out of buffers: give back all, and make the kernel take them. */
+/*
+ * The kernel is out of buffers: give back what the mode allows, and make the
+ * kernel take it.
+ */
 int refill_urgent(struct refill *r);
 
 /* Whether refill_turn() has more to do a little later */

@@ -11,7 +11,7 @@
 #define MAX_CQ_ENTRIES	65536U
 #define CACHE_LINE	64U
 
-/* How long to wait for a queue after its last user, in tenths of a second */
+/* The wait for a queue after its last user, in tenths of a second */
 #define RELEASE_TENTHS	30
 
 static size_t round_up(size_t value, size_t align)
@@ -86,7 +86,7 @@ static void describe_notif(struct zcrx_notification_desc *desc,
 {
 	*desc = (struct zcrx_notification_desc) {
 		.user_data	= UD_NOTIF,
-		/* Types that this kernel lacks would fail the registration */
+		/* The registration refuses types that this kernel lacks */
 		.type_mask	= p->notif.notif_flags &
 				  (ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY),
 		.flags		= ZCRX_NOTIF_DESC_FLAG_STATS,

@@ -4,17 +4,14 @@
  * compare with that of zcrxmon --checksum.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "number.h"
 #include "stream_sum.h"
 
 #define BLOCK	(1024 * 1024)
@@ -40,31 +37,19 @@ static const char help[] =
 "EXIT STATUS\n"
 "  0 sent, 1 could not send, 2 an option is wrong\n";
 
-static void usage_err(const char *what)
+static void usage_err(const char *error)
 {
-	fprintf(stderr, "zcrxsend: %s\nTry 'zcrxsend --help'.\n", what);
+	fprintf(stderr, "zcrxsend: %s\nTry 'zcrxsend --help'.\n", error);
 	exit(2);
 }
 
-static unsigned long long parse(const char *arg, const char *what)
+static unsigned long long parse(const char *arg, const char *error)
 {
-	static const char units[] = "KMG";
 	unsigned long long value;
-	unsigned int shift = 0;
-	const char *unit;
-	char *end;
 
-	errno = 0;
-	value = strtoull(arg, &end, 10);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit) {
-		shift = 10 * (unit - units + 1);
-		end++;
-	}
-	if (*arg < '0' || *arg > '9' || errno || *end ||
-	    value > ULLONG_MAX >> shift)
-		usage_err(what);
-	return value << shift;
+	if (!parse_number(arg, "KMG", &value))
+		usage_err(error);
+	return value;
 }
 
 static double monotonic(void)
