@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The tables and totals of what notifications cost, for the documentation page.
+"""The tables and totals of COSTS.md.
 
   harness/bench/page.py           print them, from harness/bench/recorded.json
-  harness/bench/page.py PAGE      are they what the page has?"""
+  harness/bench/page.py PAGE      does the page have them?"""
 
 import pathlib
 import sys
@@ -28,16 +28,10 @@ ALONE = (("raising, with queueing the task work", "raise"),
          ("arming, a system call", "arm"))
 
 
-def rst(head, lines):
-    """a simple table, its first column to the left"""
-    width = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
-    rule = " ".join("=" * n for n in width)
-
-    def text(line):
-        return " ".join(f"{cell:{'<' if not i else '>'}{width[i]}}"
-                        for i, cell in enumerate(line)).rstrip()
-
-    return "\n".join([rule, text(head), rule, *map(text, lines), rule, ""])
+def markdown(head, lines):
+    """a table, its first column to the left"""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *lines))
 
 
 def compared(figures):
@@ -49,9 +43,9 @@ def compared(figures):
 
 def tables(recorded):
     figures = recorded["figures"]
-    return (rst(("instructions", "without", *(head for head, _ in COLUMNS)),
+    return (markdown(("instructions", "without", *(head for head, _ in COLUMNS)),
                 list(compared(figures))),
-            rst(("one notification", "instructions"),
+            markdown(("one notification", "instructions"),
                 [(what, f"{figures[workload + ' types']['cost']:.0f}")
                  for what, workload in ALONE]))
 

@@ -30,6 +30,7 @@ declare -A host_packages=(
 	[coccinelle]="coccinelle:spatch"
 	[mail]="git-email:/usr/lib/git-core/git-send-email
 		libmailtools-perl:/usr/share/perl5/Mail/Address.pm"
+	[plot]="python3-matplotlib:$dist/matplotlib/__init__.py"
 	[gcov]="gcc:gcov"
 	[objects]="pahole:pahole binutils:objdump"
 	[curl]="curl:curl"

@@ -7,16 +7,17 @@ import importlib.util
 import io
 import json
 import pathlib
+import re
+import subprocess
 import sys
 import tempfile
 import types
 import unittest
-import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 # pylint: disable=wrong-import-position
-from bench import boots, check, page, spans, svg, table
+from bench import boots, check, page, spans, table
 from lib.common import Refused
 
 HARNESS = pathlib.Path(__file__).resolve().parents[1]
@@ -295,22 +296,36 @@ ffffffff8100001f:\tjmp    0xffffffff81000050
         self.assertEqual(symbols.range_of("b", 1), (0x10, 0x30))
 
 
-class Picture(unittest.TestCase):
+def plot(text):
+    return subprocess.run([HARNESS / "bench/plot"], check=True, input=text, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+class Plot(unittest.TestCase):
+    def test_the_picture_of_the_readme_is_of_what_is_recorded(self):
+        recorded = (HARNESS / "bench/recorded.json").read_text(encoding="ascii")
+        shown, drawn = (HARNESS / "bench/cost.svg").read_text(encoding="ascii"), plot(recorded)
+        version = "Matplotlib v[0-9.]+"
+        if re.search(version, shown)[0] != re.search(version, drawn)[0]:
+            self.skipTest("another version of matplotlib draws other bytes")
+        self.assertEqual(shown, drawn)
+        self.assertNotEqual(shown, plot(recorded.replace('"cost": 1300.133', '"cost": 1400.133')))
+
     def test_each_load_is_a_point(self):
-        both = [*rows(1040, workload="nodev-copy-1k"), *rows(1010, workload="nodev-copy-256"),
-                *rows(1010, workload="rings-2")]
-        self.assertEqual(svg.points_of(both, "nodev-copy")["none"],
-                         [("256", 1.0000000000000009), ("1k", 4.0000000000000036)])
-        drawn = xml.etree.ElementTree.fromstring(svg.draw(both))
-        circles = [one for one in drawn.iter() if one.tag.endswith("circle")]
-        self.assertEqual(len(circles), 3)
+        figures = {f"{workload} {registration}": {"cost": 104.0, "more": 4.0}
+                   for workload in ("nodev-copy-256", "nodev-copy-1k", "rings-2")
+                   for registration in ("none", "stats", "types", "both", "rearm")}
+        drawn = plot(json.dumps({"figures": figures}))
+        # 15 on the lines, 5 in the legend
+        self.assertEqual(20, len(re.findall(r'<use [^>]*style="fill', drawn)))
+        for text in (">256<", ">1k<", ">2<", ">4%<"):
+            self.assertIn(text, drawn)
 
 
 class Page(unittest.TestCase):
-    def test_a_simple_table(self):
-        self.assertEqual(page.rst(("a", "base"), [("long name", "7")]),
-                         "========= ====\na         base\n========= ====\nlong name    7\n"
-                         "========= ====\n")
+    def test_a_table(self):
+        self.assertEqual(page.markdown(("a", "base"), [("long name", "7")]),
+                         "| a | base |\n| --- | ---: |\n| long name | 7 |\n")
 
     def test_a_row_has_the_base_and_what_is_added(self):
         figures = {f"{workload} {name}": {"cost": 106.04, "more": 6.04}
@@ -319,10 +334,9 @@ class Page(unittest.TestCase):
                          ("copied fragment, writes of 64 KiB", "100", *["+6.0"] * 4))
 
     def test_the_page_has_what_is_recorded(self):
-        whole = HARNESS.parent / "Documentation/networking/iou-zcrx-notif.rst"
-        whole = whole.read_text(encoding="utf-8")
+        whole = (HARNESS.parent / "COSTS.md").read_text(encoding="utf-8")
         for text, status in ((whole, 0), ("nothing", 1), (whole.replace(" of 1 KiB.", "0 of 1 KiB."), 1)):
-            with tempfile.NamedTemporaryFile("w", suffix=".rst") as f, \
+            with tempfile.NamedTemporaryFile("w", suffix=".md") as f, \
                  contextlib.redirect_stdout(io.StringIO()) as out:
                 f.write(text)
                 f.flush()

@@ -9,7 +9,7 @@ import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 LINUX = pathlib.Path(os.environ.get("ZCRX_BUILD") or TOP / "build") / "linux"
-PAGES = ("README.md", "CONTRIBUTING.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "COSTS.md", "MAINLINE.md")
 # where a path in the text can start
 ROOTS = (TOP, LINUX, LINUX / "tools/testing/selftests")
 # of the kernel's own Makefile

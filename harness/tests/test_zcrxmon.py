@@ -16,6 +16,7 @@ HEADERS = pathlib.Path(os.environ.get("ZCRX_BUILD", TOP / "build")) / "obj/usr/i
 REGISTER = r"""
 #include <stdio.h>
 #include <stdlib.h>
+#include "explain.h"
 #include "zcrx.h"
 
 static int fails, error, calls;
@@ -43,14 +44,19 @@ int io_uring_register_ifq(struct io_uring *r, struct io_uring_zcrx_ifq_reg *reg)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .interface = "lo", .queue = 1, .area_size = atoll(argv[3]) };
+	struct zcrx_config config = { .interface = "lo", .queue = 1, .area_size = atoll(argv[3]) };
 	struct probe p = {};
 	struct zcrx z = {};
+	int ret;
 
 	(void)argc;
 	fails = atoi(argv[1]);
 	error = atoi(argv[2]);
-	printf("%d", zcrx_open(&z, &o, &p));
+	zcrx_open_ring(&z, &config);
+	ret = zcrx_register(&z, &config, &p);
+	if (ret)
+		explain_register(ret, &config);
+	printf("%d", ret);
 	return 0;
 }
 """
@@ -60,6 +66,7 @@ STARVE = r"""
 #include <errno.h>
 #include <stdio.h>
 #include "conn.h"
+#include "explain.h"
 
 static struct io_uring_sqe sqe;
 
@@ -80,6 +87,8 @@ int main(void)
 	for (now = 0.01; now < 10; now += 0.01) {
 		r.given++;
 		conns_restart(&c, now);
+		if (c.starving)
+			explain_starving(r.held, z.nr_bufs);
 		if (!conn.stalled)
 			conns_received(&c, &cqe, now, &closed);
 	}

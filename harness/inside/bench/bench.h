@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * zcrx_bench runs one workload with one kind of registration on the kernel that
- * is there, so many times, and prints one line of JSON. Who counts what it costs
- * looks for the marks: each repetition lies between MARK_BEGIN and MARK_END.
+ * zcrx_bench repeats one workload with one kind of registration, and prints one
+ * line of JSON. MARK(BEGIN) and MARK(END) enclose each repetition: plugin.c counts
+ * the instructions between them.
  *
  * main.c has the options and the output, rx.c receives, work_*.c have the
  * workloads. The zcrx instance is that of the selftests of netdevsim, zcrx_rx.h.
@@ -15,7 +15,7 @@
 #define BEGIN	0
 #define END	1
 
-/* nopl 0x5a4352nn(%rax,%rax,1): plugin.c looks for it */
+/* nopl 0x5a4352nn(%rax,%rax,1) */
 #define MARK(n)	asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00; .long 0x5a435200 + %c0" \
 			     : : "i"(n) : "memory")
 

@@ -6,16 +6,15 @@
 #include <unistd.h>
 
 #include "conn.h"
-#include "explain.h"
 
 /*
- * How long to wait before trying again when no buffer was given back but some
- * must be free: a device's page pool can have them all.
+ * The pause before a restart when no buffer was given back but some must be
+ * free: the page pool of a device can have them all.
  */
 #define RETRY_SECONDS	0.01
 #define MAX_RETRY_SECONDS	1
 
-/* When so many restarts in a row brought no data, say what is wrong. */
+/* After this number of restarts in a row without data, copies starve. */
 #define MANY_IN_VAIN	5
 
 static int start_accept(struct conns *c)
@@ -29,7 +28,7 @@ static int start_accept(struct conns *c)
 	return 0;
 }
 
-/* One request receives until the stream ends; liburing has no helper for it. */
+/* One request receives the whole stream; liburing has no helper for it. */
 static int start_recv(struct conns *c, struct conn *conn)
 {
 	struct io_uring_sqe *sqe = zcrx_get_sqe(c->z);
@@ -79,14 +78,10 @@ static int listen_all(unsigned int port)
 	return fd;
 }
 
-int conns_listen(struct conns *c, const struct options *o)
+int conns_listen(struct conns *c, unsigned int port)
 {
-	c->listen_fd = listen_all(o->port);
-	if (c->listen_fd < 0) {
-		explain_listen(c->listen_fd, o);
-		return c->listen_fd;
-	}
-	return start_accept(c);
+	c->listen_fd = listen_all(port);
+	return c->listen_fd < 0 ? c->listen_fd : start_accept(c);
 }
 
 int conns_accepted(struct conns *c, const struct io_uring_cqe *cqe)
@@ -97,12 +92,9 @@ int conns_accepted(struct conns *c, const struct io_uring_cqe *cqe)
 	/* A multishot accept can end with any completion, also a good one */
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		ret = start_accept(c);
-	if (cqe->res < 0) {
-		zcrxmon_err("a connection could not be accepted: %s",
-			    strerror(-cqe->res));
-		/* It was gone again before it was accepted: nothing of ours */
+	/* A connection that is already gone is no error here */
+	if (cqe->res < 0)
 		return cqe->res == -ECONNABORTED ? ret : cqe->res;
-	}
 
 	conn = calloc(1, sizeof(*conn));
 	if (!conn) {
@@ -133,7 +125,7 @@ int conns_received(struct conns *c, const struct io_uring_cqe *cqe, double now,
 {
 	struct conn *conn = io_uring_cqe_get_data(cqe);
 
-	/* All completions with data say that more will come */
+	/* All completions with data have this flag */
 	if (cqe->flags & IORING_CQE_F_MORE)
 		return take_data(c, conn, cqe);
 
@@ -152,7 +144,6 @@ int conns_received(struct conns *c, const struct io_uring_cqe *cqe, double now,
 	case 0:
 		break;
 	default:
-		explain_recv(cqe->res);
 		c->failed++;
 	}
 	if (c->checksum)
@@ -181,7 +172,7 @@ void conns_close(struct conns *c)
 		close(c->listen_fd);
 }
 
-/* Starting again while there is nothing to be had would only fail again. */
+/* A restart without buffers would only fail again. */
 static bool has_room(const struct conns *c, const struct conn *conn, double now)
 {
 	const struct refill *r = c->refill;
@@ -191,7 +182,7 @@ static bool has_room(const struct conns *c, const struct conn *conn, double now)
 		return true;
 	if (r->given != conn->given && !conn->in_vain)
 		return true;
-	/* Each time in vain doubles the pause */
+	/* Each restart without data doubles the pause */
 	for (unsigned int i = 1; i < conn->in_vain; i++)
 		pause *= pause < MAX_RETRY_SECONDS ? 2 : 1;
 	if (pause > MAX_RETRY_SECONDS)
@@ -207,17 +198,14 @@ int conns_restart(struct conns *c, double now)
 	for (conn = c->list; conn; conn = conn->next) {
 		if (!conn->stalled || !has_room(c, conn, now))
 			continue;
-		/* Copies must find what the page pool has not taken */
+		/* Copies need the entries that the page pool has not taken */
 		if (conn->stalled == -ENOMEM && !c->z->nodev) {
 			ret = zcrx_flush(c->z);
 			if (ret)
 				return ret;
 		}
-		if (conn->stalled == -ENOMEM &&
-		    ++conn->in_vain == MANY_IN_VAIN && !c->explained) {
-			c->explained = true;
-			explain_starving(c->refill->held, c->z->nr_bufs);
-		}
+		if (conn->stalled == -ENOMEM && ++conn->in_vain == MANY_IN_VAIN)
+			c->starving = true;
 		ret = start_recv(c, conn);
 		if (ret)
 			return ret;

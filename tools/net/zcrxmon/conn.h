@@ -12,11 +12,9 @@ struct conn {
 	unsigned int		number;
 	unsigned long long	received;
 	struct stream_sum	sum;
-	/*
-	 * The error that its receive request ended with, 0 while it runs; and
-	 * how many pieces had been given back when it ended, and the time
-	 */
+	/* The error of its receive request, 0 while that runs */
 	int			stalled;
+	/* Pieces that had been given back when the request ended, and the time */
 	unsigned long long	given;
 	double			since;
 	unsigned int		in_vain;	/* restarts without data */
@@ -34,27 +32,27 @@ struct conns {
 	unsigned long long	received;
 	unsigned long long	sums;		/* of closed connections */
 	unsigned long long	restarts;
-	bool			explained;	/* that copies starve */
+	bool			starving;	/* copies lack buffers */
 	unsigned long long	no_memory;	/* requests ended by -ENOMEM */
 	unsigned long long	no_space;	/* and by -ENOSPC */
 };
 
-int conns_listen(struct conns *c, const struct options *o);
+int conns_listen(struct conns *c, unsigned int port);
 int conns_accepted(struct conns *c, const struct io_uring_cqe *cqe);
 
 /*
- * A completion of a receive request. *closed is set to the connection when it
- * came to its end; give it to conn_free() then.
+ * A completion of a receive request. Sets *closed to a connection that came to
+ * its end, with an error if cqe->res is not 0; give it to conn_free().
  */
 int conns_received(struct conns *c, const struct io_uring_cqe *cqe, double now,
 		   struct conn **closed);
 void conn_free(struct conns *c, struct conn *conn);
 void conns_close(struct conns *c);
 
-/* Issue again what ended for lack of room, where there is room now. */
+/* Restart requests that ended for lack of room, if there is room now. */
 int conns_restart(struct conns *c, double now);
 
-/* Whether conns_restart() should be called a little later */
+/* Whether conns_restart() has more to do a little later */
 bool conns_waiting(const struct conns *c);
 
 #endif /* ZCRXMON_CONN_H */

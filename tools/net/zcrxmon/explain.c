@@ -11,7 +11,7 @@ void zcrxmon_err(const char *fmt, ...)
 {
 	va_list ap;
 
-	/* Keep the order where both go to the same place */
+	/* Keep the order if both go to the same place */
 	fflush(stdout);
 	fputs("zcrxmon: ", stderr);
 	va_start(ap, fmt);
@@ -25,7 +25,7 @@ static void explain_io_uring(const char *what, int ret)
 	if (ret == -EPERM)
 		zcrxmon_err("io_uring is not permitted to this user. See sysctl kernel.io_uring_disabled (1: only its group kernel.io_uring_group, 2: nobody) and the container's seccomp filter.");
 	else
-		zcrxmon_err("%s: %s. Has this kernel CONFIG_IO_URING=y, and does the container's seccomp filter let it through?",
+		zcrxmon_err("%s: %s. Look whether this kernel has CONFIG_IO_URING=y, and at the container's seccomp filter.",
 			    what, strerror(-ret));
 }
 
@@ -40,38 +40,38 @@ void explain_query(int ret)
 void explain_ring(int ret)
 {
 	if (ret == -ENOMEM)
-		zcrxmon_err("no memory for the io_uring ring. Its completion queue has an entry a buffer: try a smaller --area, or raise the memlock limit (ulimit -l).");
+		zcrxmon_err("no memory for the io_uring ring. Its completion queue has one entry for each buffer: try a smaller --area, or raise the memlock limit (ulimit -l).");
 	else
 		explain_io_uring("cannot set up an io_uring ring", ret);
 }
 
-static void explain_memlock(const struct options *o)
+static void explain_memlock(size_t area_size)
 {
 	struct rlimit lim = {};
 
 	getrlimit(RLIMIT_MEMLOCK, &lim);
 	if (lim.rlim_cur == RLIM_INFINITY)
-		zcrxmon_err("the kernel could not lock %llu bytes for the area: out of memory. Try a smaller --area.",
-			    o->area_size);
+		zcrxmon_err("the kernel could not lock %zu bytes for the area: out of memory. Try a smaller --area.",
+			    area_size);
 	else
-		zcrxmon_err("the kernel could not lock %llu bytes for the area; this process may lock %llu. Raise the limit (ulimit -l, LimitMEMLOCK= in a systemd unit), give it CAP_IPC_LOCK, or try a smaller --area. Memory in a huge page is charged as the whole page, 2 MiB on x86 also for an area of 64 KiB.",
-			    o->area_size, (unsigned long long)lim.rlim_cur);
+		zcrxmon_err("the kernel could not lock %zu bytes for the area; this process may lock %llu. Raise the limit (ulimit -l, LimitMEMLOCK= in a systemd unit), give it CAP_IPC_LOCK, or try a smaller --area. Memory in a huge page is charged as the whole page, 2 MiB on x86 also for an area of 64 KiB.",
+			    area_size, (unsigned long long)lim.rlim_cur);
 }
 
-void explain_register(int ret, const struct options *o)
+void explain_register(int ret, const struct zcrx_config *config)
 {
-	const char *dev = o->interface;
-	unsigned int queue = o->queue;
+	const char *dev = config->interface;
+	unsigned int queue = config->queue;
 
 	switch (-ret) {
 	case EPERM:
 		zcrxmon_err("zcrx needs CAP_NET_ADMIN in the initial user namespace, because a queue shows other programs' data, too. Run as root or: setcap cap_net_admin+ep zcrxmon");
 		return;
 	case ENOMEM:
-		explain_memlock(o);
+		explain_memlock(config->area_size);
 		return;
 	case EFAULT:
-		if (o->area_size <= 1 << 30)
+		if (config->area_size <= 1 << 30)
 			break;
 		zcrxmon_err("an area can have up to 1 GiB. Try a smaller --area.");
 		return;
@@ -79,7 +79,7 @@ void explain_register(int ret, const struct options *o)
 		if (!dev)
 			zcrxmon_err("this kernel was built without zero-copy receive. It needs CONFIG_IO_URING_ZCRX=y, which comes with CONFIG_PAGE_POOL, CONFIG_INET and CONFIG_NET_RX_BUSY_POLL.");
 		else
-			zcrxmon_err("%s cannot do zero-copy receive: its driver does not hand out receive queues (virtual devices mostly do not), or has no device that does DMA, or the kernel lacks CONFIG_IO_URING_ZCRX. Without a NIC that can: --nodev.",
+			zcrxmon_err("%s cannot do zero-copy receive: its driver does not hand out receive queues (virtual devices mostly do not), or it has no device that does DMA, or the kernel lacks CONFIG_IO_URING_ZCRX. Use --nodev without such a NIC.",
 				    dev);
 		return;
 	}
@@ -90,7 +90,7 @@ void explain_register(int ret, const struct options *o)
 				    dev);
 			return;
 		case EEXIST:
-			zcrxmon_err("queue %u of %s is taken by another zcrx or devmem user, or an XDP program is attached to the device. It can also be what zcrxmon or another program left a moment ago: a forked child, an exported file or a socket with unread data keeps the queue after its program ended. Take another --queue, or see: ip link show %s; ynl netdev queue-get",
+			zcrxmon_err("queue %u of %s is taken by another zcrx or devmem user, or an XDP program is attached to the device. A program that ended a moment ago, also zcrxmon, can still have it: a forked child, an exported file or a socket with unread data keeps the queue. Take another --queue, or see: ip link show %s; ynl netdev queue-get",
 				    queue, dev, dev);
 			return;
 		case EBUSY:
@@ -117,25 +117,30 @@ void explain_register(int ret, const struct options *o)
 			    strerror(-ret));
 }
 
-void explain_listen(int ret, const struct options *o)
+void explain_listen(int ret, unsigned int port)
 {
 	switch (-ret) {
 	case EADDRINUSE:
 		zcrxmon_err("another program listens on TCP port %u. Take another --port, or see: ss -ltnp",
-			    o->port);
+			    port);
 		break;
 	case EACCES:
 		zcrxmon_err("ports below 1024 need CAP_NET_BIND_SERVICE. Take a --port above.");
 		break;
 	default:
-		zcrxmon_err("cannot listen on TCP port %u: %s", o->port,
+		zcrxmon_err("cannot listen on TCP port %u: %s", port,
 			    strerror(-ret));
 	}
 }
 
 void explain_starving(unsigned int held, unsigned int nr_bufs)
 {
-	zcrxmon_err("receiving fails for lack of buffers although %u of %u are free: data has to be copied, and the page pool of the queue keeps the free buffers for itself. Look why it is copied (ethtool -n, ethtool -g), or make the area larger than 1.25 MiB (--area). Trying again, up to once a second.",
+	static bool said;
+
+	if (said)
+		return;
+	said = true;
+	zcrxmon_err("receiving fails for lack of buffers although %u of %u are free: the kernel has to copy data, and the page pool of the queue keeps the free buffers. Look for the reason of the copies (ethtool -n, ethtool -g), or make the area larger than 1.25 MiB (--area). Trying again, up to once a second.",
 		    nr_bufs - held, nr_bufs);
 }
 
@@ -143,7 +148,7 @@ void explain_recv(int ret)
 {
 	switch (-ret) {
 	case EFAULT:
-		zcrxmon_err("the connection's data lies in buffers of another zcrx instance: its flow is steered to a queue that is not ours. See: ethtool -n, ethtool -x");
+		zcrxmon_err("the connection's data lies in buffers of another zcrx instance: its flow is steered to the queue of another program. See: ethtool -n, ethtool -x");
 		break;
 	case EPROTONOSUPPORT:
 		zcrxmon_err("zero-copy receive takes plain TCP sockets only (no MPTCP, no kernel TLS)");
@@ -154,4 +159,25 @@ void explain_recv(int ret)
 	default:
 		zcrxmon_err("receiving failed: %s", strerror(-ret));
 	}
+}
+
+bool explain_missing(const struct probe *p, const struct zcrx_config *config)
+{
+	if (p->error)
+		explain_query(p->error);
+	else if (!p->has_zcrx)
+		zcrxmon_err("this kernel's io_uring does not answer the query about zero-copy receive (zcrx), so it is too old for zcrxmon. Boot Linux 7.1 or later.");
+	else if (!config->interface && !(p->zcrx.register_flags & ZCRX_REG_NODEV))
+		zcrxmon_err("this kernel cannot receive without a device (Linux 7.1 can). Use --interface and --queue on a NIC that supports zcrx.");
+	else if (!config->notify || p->form == NOTIF_YES)
+		return false;
+	else if (p->form == NOTIF_NO)
+		zcrxmon_err("this kernel's zcrx has no notifications. Boot one with the zcrx notification series, or go on without them: --no-notify.");
+	else if (p->form == NOTIF_MAINLINE)
+		zcrxmon_err("this kernel notifies in the form of mainline Linux 7.2 (its query has %u bytes, not %zu), where a completion carries the number of one type and not a mask. zcrxmon does not speak it; go on without notifications: --no-notify.",
+			    p->notif_query_size, sizeof(p->notif));
+	else
+		zcrxmon_err("this kernel notifies in a form that zcrxmon does not know (its query has %u bytes, not %zu). Go on without notifications: --no-notify.",
+			    p->notif_query_size, sizeof(p->notif));
+	return true;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Errors in words: what is wrong and what to do about it, on stderr. */
+/* Errors in words, on stderr: the reason and the remedy. */
 #ifndef ZCRXMON_EXPLAIN_H
 #define ZCRXMON_EXPLAIN_H
 
-#include "options.h"
+#include "probe.h"
+#include "zcrx.h"
 
-/* What the kernel has by this name in its compiler headers */
+/* As in the compiler headers of the kernel */
 #define __printf(a, b)	__attribute__((__format__	\
 				       (printf, a, b)))
 
@@ -14,9 +15,14 @@ void __printf(1, 2) zcrxmon_err(const char *fmt, ...);
 /* ret: the negative error that the call returned */
 void explain_query(int ret);
 void explain_ring(int ret);
-void explain_register(int ret, const struct options *o);
-void explain_listen(int ret, const struct options *o);
+void explain_register(int ret, const struct zcrx_config *config);
+void explain_listen(int ret, unsigned int port);
 void explain_recv(int ret);
+
+/* Only the first call says something. */
 void explain_starving(unsigned int held, unsigned int nr_bufs);
+
+/* Returns false, with nothing to explain, if the kernel has all features. */
+bool explain_missing(const struct probe *p, const struct zcrx_config *config);
 
 #endif /* ZCRXMON_EXPLAIN_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* One JSON object a line. Names and meanings are part of --help. */
-#include "output.h"
+/* One JSON object a line. zcrxmon(8) has the names and their meanings. */
+#include "form.h"
 
 /* A string that came from the command line */
 static void json_string(FILE *f, const char *s)
@@ -46,16 +46,16 @@ static void json_types(FILE *f, const char *name, bool known,
 void json_start(FILE *f, const struct monitor *m)
 {
 	fputs("{\"event\": \"start\", \"time\": 0, \"interface\": ", f);
-	if (m->o.nodev) {
+	if (m->z.nodev) {
 		fputs("null, \"queue\": null", f);
 	} else {
-		json_string(f, m->o.interface);
-		fprintf(f, ", \"queue\": %u", m->o.queue);
+		json_string(f, m->o.zcrx.interface);
+		fprintf(f, ", \"queue\": %u", m->o.zcrx.queue);
 	}
 	fprintf(f,
 		", \"port\": %u, \"area\": %zu, \"buffers\": %u, \"rq_entries\": %u, \"notify\": %s}\n",
 		m->o.port, m->z.area_size, m->z.nr_bufs, m->z.rq.ring_entries,
-		m->o.notify ? "true" : "false");
+		m->o.zcrx.notify ? "true" : "false");
 }
 
 void json_conn(FILE *f, const struct monitor *m, const struct conn *conn)
@@ -72,15 +72,10 @@ void json_conn(FILE *f, const struct monitor *m, const struct conn *conn)
 void json_notif(FILE *f, const struct monitor *m, __u32 types, bool by_counter,
 		unsigned int held, unsigned long long given)
 {
-	int i;
-
-	fprintf(f, "{\"event\": \"notification\", \"time\": %.3f, \"types\": [",
+	fprintf(f, "{\"event\": \"notification\", \"time\": %.3f, \"types\": [\"",
 		m->now);
-	for (i = 0; i < NR_NOTIF; i++)
-		if (types & (1U << i))
-			fprintf(f, "%s\"%s\"", types & ((1U << i) - 1) ? ", " : "",
-				notif_names[i]);
-	fprintf(f, "], \"by_counter\": %s, \"held\": %u, \"gave_back\": %llu}\n",
+	print_types(f, types, "\", \"");
+	fprintf(f, "\"], \"by_counter\": %s, \"held\": %u, \"gave_back\": %llu}\n",
 		by_counter ? "true" : "false", held, given);
 }
 

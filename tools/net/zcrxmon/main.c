@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * zcrxmon: receive TCP through io_uring zero-copy receive and show what the
- * kernel tells about it. An application that wants notifications needs what is
- * in zcrx.c (register), refill.c (give buffers back), notif.c (lose no event),
- * conn.c (receive) and the order of things in turn() below.
+ * zcrxmon: receive TCP through io_uring zero-copy receive and show its
+ * notifications and statistics. Its core is a model for applications: zcrx.c
+ * registers, refill.c gives buffers back, notif.c loses no event, conn.c
+ * receives, and turn() below does all of it in order. The core prints nothing.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,10 +18,10 @@
 #include "monitor.h"
 #include "output.h"
 
-/* How long to sleep when something small is to be done soon */
+/* The longest sleep before paced work */
 #define PACE_SECONDS	0.01
 
-/* Signals come as a completion like everything else. */
+/* Signals come as completions, too. */
 static void watch_signals(struct monitor *m)
 {
 	struct io_uring_sqe *sqe = zcrx_get_sqe(&m->z);
@@ -67,21 +67,33 @@ static double monotonic(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-static int handle_events(void *arg, __u32 types, bool by_counter)
+static int handle_types(struct monitor *m, __u32 types, bool by_counter)
 {
-	struct monitor *m = arg;
 	unsigned long long given = m->refill.given;
 	unsigned int held = m->refill.held;
 	int ret = 0;
 
 	/*
-	 * Out of buffers: give some back. For COPY there is nothing to do but
-	 * to tell: an application may look for a flow on the wrong queue.
+	 * Out of buffers: give some back. COPY needs no reaction here; an
+	 * application may look for a flow on the wrong queue.
 	 */
 	if (types & ZCRX_NOTIF_NO_BUFFERS)
 		ret = refill_urgent(&m->refill);
 	output_notif(m, types, by_counter, held, m->refill.given - given);
 	return ret;
+}
+
+static int handle_notifications(struct monitor *m)
+{
+	__u32 types = notif_take(&m->notif);
+	int ret;
+
+	if (!types)
+		return 0;
+	ret = handle_types(m, types, false);
+	if (!ret)
+		ret = notif_arm(&m->notif, types);
+	return ret > 0 ? handle_types(m, ret, true) : ret;
 }
 
 static int handle_cqe(struct monitor *m, const struct io_uring_cqe *cqe)
@@ -91,6 +103,9 @@ static int handle_cqe(struct monitor *m, const struct io_uring_cqe *cqe)
 
 	switch (cqe->user_data) {
 	case UD_ACCEPT:
+		if (cqe->res < 0)
+			zcrxmon_err("a connection could not be accepted: %s",
+				    strerror(-cqe->res));
 		return conns_accepted(&m->conns, cqe);
 	case UD_NOTIF:
 		notif_cqe(&m->notif, cqe);
@@ -101,6 +116,8 @@ static int handle_cqe(struct monitor *m, const struct io_uring_cqe *cqe)
 	default:
 		ret = conns_received(&m->conns, cqe, m->now, &closed);
 		if (closed) {
+			if (cqe->res)
+				explain_recv(cqe->res);
 			output_conn(m, closed);
 			conn_free(&m->conns, closed);
 		}
@@ -125,9 +142,9 @@ static int handle_cqes(struct monitor *m)
 }
 
 /*
- * Wait until something happened or the time is over, then: all completions,
- * buffers back, notifications armed again, and what ended for lack of buffers
- * started anew.
+ * Wait for a completion or the end of the time. Then take all completions, give
+ * buffers back, handle and arm notifications, and restart requests that ended
+ * for lack of buffers.
  */
 static int turn(struct monitor *m, double start, double seconds)
 {
@@ -146,15 +163,17 @@ static int turn(struct monitor *m, double start, double seconds)
 		return ret;
 	m->now = monotonic() - start;
 
-	/* Often enough that a counter cannot wrap in between */
+	/* Often enough for counters of 32 bits */
 	zcrx_stats(&m->z, &stats);
 	ret = handle_cqes(m);
 	if (!ret)
 		ret = refill_turn(&m->refill, m->now);
 	if (!ret)
-		ret = notif_handle(&m->notif, handle_events, m);
+		ret = handle_notifications(m);
 	if (!ret)
 		ret = conns_restart(&m->conns, m->now);
+	if (m->conns.starving)
+		explain_starving(m->refill.held, m->z.nr_bufs);
 	return ret;
 }
 
@@ -195,24 +214,36 @@ static int monitor(struct monitor *m)
 
 static int run(struct monitor *m)
 {
-	int status = EXIT_FAILED;
+	const struct options *o = &m->o;
+	int ret, status = EXIT_FAILED;
 
-	if (zcrx_open(&m->z, &m->o, &m->probe))
-		return EXIT_FAILED;
-	if (refill_init(&m->refill, &m->z, &m->o)) {
+	ret = zcrx_open_ring(&m->z, &o->zcrx);
+	if (ret) {
+		explain_ring(ret);
+		return status;
+	}
+	ret = zcrx_register(&m->z, &o->zcrx, &m->probe);
+	if (ret) {
+		explain_register(ret, &o->zcrx);
+		goto close_zcrx;
+	}
+	if (refill_init(&m->refill, &m->z, o->refill, o->refill_rate)) {
 		zcrxmon_err("out of memory");
 		goto close_zcrx;
 	}
 	m->notif.z = &m->z;
-	m->notif.arm = m->o.arm;
+	m->notif.arm = o->arm;
 	m->conns.z = &m->z;
 	m->conns.refill = &m->refill;
-	m->conns.checksum = m->o.checksum;
+	m->conns.checksum = o->checksum;
 	if (open_signals(m)) {
 		zcrxmon_err("signalfd: %s", strerror(errno));
 		goto free_refill;
 	}
-	if (!conns_listen(&m->conns, &m->o))
+	ret = conns_listen(&m->conns, o->port);
+	if (ret)
+		explain_listen(ret, o->port);
+	else
 		status = monitor(m);
 	conns_close(&m->conns);
 	close(m->sigfd);
@@ -230,10 +261,10 @@ int main(int argc, char **argv)
 	options_parse(&m.o, argc, argv);
 	probe_kernel(&m.probe);
 	if (m.o.probe_only) {
-		probe_print(&m.probe, stdout);
+		output_probe(&m.probe);
 		return m.probe.form == NOTIF_YES ? EXIT_DONE : EXIT_KERNEL;
 	}
-	if (!probe_suffices(&m.probe, m.o.nodev, m.o.notify))
+	if (explain_missing(&m.probe, &m.o.zcrx))
 		return EXIT_KERNEL;
 	return run(&m);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* All that the program knows, for those who show it. */
+/* The state of the program, for its output. */
 #ifndef ZCRXMON_MONITOR_H
 #define ZCRXMON_MONITOR_H
 

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Notifications without loss. The kernel notifies of each type once and then
- * stays silent until it is armed again, so events between the two show in the
- * counters only.
+ * stays silent until it is armed again. Events in between show in the counters
+ * only. So, after a batch of completions:
+ *
+ *	types = notif_take(n);		looks at the counters
+ *	handle the types		give buffers back
+ *	types = notif_arm(n, types);	arms, and looks again
+ *	handle these types, too
  */
 #ifndef ZCRXMON_NOTIF_H
 #define ZCRXMON_NOTIF_H
@@ -11,27 +16,14 @@
 
 #include "zcrx.h"
 
-enum {
-	NOTIF_I_NO_BUFFERS,
-	NOTIF_I_COPY,
-	NR_NOTIF,
-};
-
-extern const char * const notif_names[NR_NOTIF];
-
-/* "NO_BUFFERS", "COPY" or "NO_BUFFERS|COPY" */
-const char *notif_mask_name(__u32 types);
-
-/*
- * What to do about events of the types in the mask. by_counter: their counters
- * have moved without a notification.
- */
-typedef int (*notif_handler)(void *arg, __u32 types, bool by_counter);
+/* Arrays with one entry a type have that of 1 << i at index i. */
+#define NR_NOTIF	2
 
 struct notif {
 	struct zcrx		*z;
 	bool			arm;		/* false: --no-arm */
-	__u32			fired;		/* notified, not yet handled */
+	__u32			fired;		/* notified, not yet taken */
+	struct io_uring_zcrx_notif_stats before;	/* at notif_take() */
 	unsigned long long	cqes;
 	unsigned long long	notified[NR_NOTIF];
 	unsigned long long	armed[NR_NOTIF];
@@ -41,11 +33,13 @@ struct notif {
 /* Take note of a notification completion. */
 void notif_cqe(struct notif *n, const struct io_uring_cqe *cqe);
 
+/* Returns the mask of the types that were notified, perhaps 0. */
+__u32 notif_take(struct notif *n);
+
 /*
- * Handle what notif_cqe() noted, and arm it again. Call it once a batch of
- * completions is through: the handler gives buffers back, and all completions
- * that brought some should have been seen before.
+ * Returns the mask of the types with events since notif_take() that bring no
+ * completion, or a negative error.
  */
-int notif_handle(struct notif *n, notif_handler handler, void *arg);
+int notif_arm(struct notif *n, __u32 types);
 
 #endif /* ZCRXMON_NOTIF_H */

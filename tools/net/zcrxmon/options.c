@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "explain.h"
-#include "uring.h"
+#include "number.h"
+#include "options.h"
 
 enum {
 	OPT_ARM = 256,
@@ -61,26 +58,12 @@ static void __printf(1, 2) usage_err(const char *fmt, ...)
 	exit(EXIT_USAGE);
 }
 
-/* strtoull() takes a minus sign and wraps around: insist on a digit. */
-static unsigned long long digits(const char *name, const char *arg, char **end)
-{
-	unsigned long long value;
-
-	errno = 0;
-	value = strtoull(arg, end, 10);
-	if (*arg < '0' || *arg > '9' || errno)
-		usage_err("%s: '%s' is not a number", name, arg);
-	return value;
-}
-
 static unsigned int parse_uint(const char *name, const char *arg,
 			       unsigned int min, unsigned int max)
 {
 	unsigned long long value;
-	char *end;
 
-	value = digits(name, arg, &end);
-	if (*end)
+	if (!parse_number(arg, "", &value))
 		usage_err("%s: '%s' is not a number", name, arg);
 	if (value < min || value > max)
 		usage_err("%s: %s is not between %u and %u", name, arg, min,
@@ -94,33 +77,22 @@ static double parse_seconds(const char *name, const char *arg)
 	char *end;
 
 	value = strtod(arg, &end);
-	/* Negated, so that not-a-number is refused too */
+	/* Negated, to refuse not-a-number too */
 	if (end == arg || *end || !(value >= 0.01 && value <= 1e9))
 		usage_err("%s: '%s' is not a time in seconds of 0.01 or more",
 			  name, arg);
 	return value;
 }
 
-static unsigned long long parse_size(const char *name, const char *arg)
+static size_t parse_size(const char *name, const char *arg)
 {
 	unsigned long long value, page = sysconf(_SC_PAGESIZE);
-	static const char units[] = "KMG";
-	unsigned int shift = 0;
-	const char *unit;
-	char *end;
 
-	value = digits(name, arg, &end);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit) {
-		shift = 10 * (unit - units + 1);
-		end++;
-	}
-	if (*end)
+	if (!parse_number(arg, "KMG", &value))
 		usage_err("%s: '%s' is not a size; write 65536, 64K, 16M or 1G",
 			  name, arg);
-	if (!value || value > (ULONG_MAX / 2) >> shift)
-		usage_err("%s: %s is not a size that can be had", name, arg);
-	value <<= shift;
+	if (!value || value > ULONG_MAX / 2)
+		usage_err("%s: %s is not a possible size", name, arg);
 	return (value + page - 1) / page * page;
 }
 
@@ -154,31 +126,32 @@ static void parse_events(struct options *o, const char *arg)
 			  arg);
 }
 
-static void check(const struct options *o, bool queue_given)
+static void check(const struct options *o, bool nodev, bool queue_given)
 {
+	const char *interface = o->zcrx.interface;
+
 	if (o->probe_only)
 		return;
-	if (o->nodev && (o->interface || queue_given))
+	if (nodev && (interface || queue_given))
 		usage_err("--nodev works without a network device: leave --interface and --queue out");
-	if (!o->nodev && !o->interface)
+	if (!nodev && !interface)
 		usage_err("say where to receive: --nodev, or --interface NAME --queue N");
-	if (o->interface && !queue_given)
+	if (interface && !queue_given)
 		usage_err("--interface needs --queue N, the receive queue to take");
 	if (!o->port)
 		usage_err("say on which TCP port to listen: --port N");
-	if (!o->notify && o->refill == REFILL_HOLD)
+	if (!o->zcrx.notify && o->refill == REFILL_HOLD)
 		usage_err("--refill hold waits for a notification, which --no-notify turns off");
 }
 
 void options_parse(struct options *o, int argc, char **argv)
 {
-	bool queue_given = false;
+	bool nodev = false, queue_given = false;
 	int c;
 
 	*o = (struct options) {
-		.area_size	= 64 << 20,
+		.zcrx		= { .area_size = 64 << 20, .notify = true },
 		.interval	= 1,
-		.notify		= true,
 		.arm		= true,
 		.output		= isatty(STDOUT_FILENO) ? OUTPUT_TABLE :
 							  OUTPUT_PLAIN,
@@ -188,7 +161,7 @@ void options_parse(struct options *o, int argc, char **argv)
 				NULL)) != -1) {
 		switch (c) {
 		case 'a':
-			o->area_size = parse_size("--area", optarg);
+			o->zcrx.area_size = parse_size("--area", optarg);
 			break;
 		case 'c':
 			o->connections = parse_uint("--connections", optarg, 1,
@@ -201,14 +174,14 @@ void options_parse(struct options *o, int argc, char **argv)
 			help_print();
 			exit(EXIT_DONE);
 		case 'i':
-			o->interface = optarg;
+			o->zcrx.interface = optarg;
 			break;
 		case 'p':
 			o->port = parse_uint("--port", optarg, 1, 65535);
 			break;
 		case 'q':
-			o->queue = parse_uint("--queue", optarg, 0,
-					      UINT_MAX - 1);
+			o->zcrx.queue = parse_uint("--queue", optarg, 0,
+						   UINT_MAX - 1);
 			queue_given = true;
 			break;
 		case 'r':
@@ -230,10 +203,10 @@ void options_parse(struct options *o, int argc, char **argv)
 			o->output = OUTPUT_JSON;
 			break;
 		case OPT_NODEV:
-			o->nodev = true;
+			nodev = true;
 			break;
 		case OPT_NOTIFY:
-			o->notify = false;
+			o->zcrx.notify = false;
 			break;
 		case OPT_ONCE:
 			o->connections = 1;
@@ -249,17 +222,17 @@ void options_parse(struct options *o, int argc, char **argv)
 			break;
 		case OPT_RQ_ENTRIES:
 			/* The upper end is the kernel's IO_RQ_MAX_ENTRIES */
-			o->rq_entries = parse_uint("--rq-entries", optarg, 1,
-						   32768);
+			o->zcrx.rq_entries = parse_uint("--rq-entries", optarg,
+							1, 32768);
 			break;
 		default:
-			/* getopt_long() has said what is wrong */
+			/* getopt_long() has named the error */
 			fputs("Try 'zcrxmon --help'.\n", stderr);
 			exit(EXIT_USAGE);
 		}
 	}
 	if (optind < argc)
-		usage_err("what is '%s'? All arguments are options",
+		usage_err("'%s' is no option, and all arguments are options",
 			  argv[optind]);
-	check(o, queue_given);
+	check(o, nodev, queue_given);
 }

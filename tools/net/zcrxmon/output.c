@@ -3,21 +3,8 @@
 #include <string.h>
 
 #include "explain.h"
+#include "form.h"
 #include "output.h"
-
-struct size_text size_text(double bytes)
-{
-	static const char * const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	unsigned int i = 0;
-	struct size_text t;
-
-	while (bytes >= 1024 && i < 4) {
-		bytes /= 1024;
-		i++;
-	}
-	snprintf(t.s, sizeof(t.s), i ? "%.1f %s" : "%.0f %s", bytes, units[i]);
-	return t;
-}
 
 static void take_sample(struct sample *s, struct monitor *m)
 {
@@ -28,23 +15,25 @@ static void take_sample(struct sample *s, struct monitor *m)
 		.received	= m->conns.received,
 	};
 	zcrx_stats(&m->z, &s->stats);
-	/* Copies are counted before we see their completions */
+	/* The kernel counts copies before their completions are here */
 	if (s->received > s->stats.copy_bytes)
 		s->zero_copy = s->received - s->stats.copy_bytes;
 }
 
 static void plain_interval(const struct sample *s)
 {
-	const struct notif *n = &s->m->notif;
+	int i;
 
 	printf("%8.2f s  received %s  rate %s/s", s->time,
 	       size_text(s->received).s, size_text(s->rate).s);
-	if (s->has_stats)
-		printf("  zero-copy %s  copied %s  notified: NO_BUFFERS %llu COPY %llu",
+	if (s->has_stats) {
+		printf("  zero-copy %s  copied %s  notified:",
 		       size_text(s->zero_copy).s,
-		       size_text(s->stats.copy_bytes).s,
-		       n->notified[NOTIF_I_NO_BUFFERS],
-		       n->notified[NOTIF_I_COPY]);
+		       size_text(s->stats.copy_bytes).s);
+		for (i = 0; i < NR_NOTIF; i++)
+			printf(" %s %llu", notif_names[i],
+			       s->m->notif.notified[i]);
+	}
 	printf("  held %u of %u\n", s->m->refill.held, s->m->z.nr_bufs);
 }
 
@@ -77,24 +66,56 @@ static void plain_summary(const struct sample *s)
 	       c->restarts, c->no_memory, c->no_space);
 }
 
+void output_probe(const struct probe *p)
+{
+	static const char * const forms[] = {
+		[NOTIF_NO]	 = "no",
+		[NOTIF_YES]	 = "yes",
+		[NOTIF_MAINLINE] = "in the form of mainline 7.2, which zcrxmon does not speak",
+		[NOTIF_UNKNOWN]	 = "in a form that zcrxmon does not know",
+	};
+
+	if (p->error) {
+		explain_query(p->error);
+		return;
+	}
+	if (!p->has_zcrx) {
+		puts("zero-copy receive:      unknown (too old to answer)");
+		return;
+	}
+	puts("zero-copy receive:      yes");
+	printf("without a device:       %s\n",
+	       p->zcrx.register_flags & ZCRX_REG_NODEV ? "yes" : "no");
+	printf("large buffers:          %s\n",
+	       p->zcrx.features & ZCRX_FEATURE_RX_PAGE_SIZE ? "yes" : "no");
+	printf("notifications:          %s\n", forms[p->form]);
+	if (p->form != NOTIF_YES)
+		return;
+	fputs("types:                  ", stdout);
+	print_types(stdout, p->notif.notif_flags, " ");
+	printf(" (mask %#x)\n", p->notif.notif_flags);
+	printf("statistics:             %u bytes, aligned to %u\n",
+	       p->notif.notif_stats_size, p->notif.notif_stats_off_alignment);
+}
+
 void output_start(const struct monitor *m)
 {
 	const struct options *o = &m->o;
 
-	/* Whoever reads a pipe wants each line when it is written */
+	/* The reader of a pipe wants each line at once */
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 	if (o->output == OUTPUT_JSON) {
 		json_start(stdout, m);
 		return;
 	}
-	if (o->nodev)
+	if (m->z.nodev)
 		printf("zero-copy receive without a device");
 	else
-		printf("zero-copy receive on %s queue %u", o->interface,
-		       o->queue);
+		printf("zero-copy receive on %s queue %u", o->zcrx.interface,
+		       o->zcrx.queue);
 	printf(", TCP port %u, area of %s in %u buffers, %u refill entries, notifications %s\n",
 	       o->port, size_text(m->z.area_size).s, m->z.nr_bufs,
-	       m->z.rq.ring_entries, o->notify ? "on" : "off");
+	       m->z.rq.ring_entries, o->zcrx.notify ? "on" : "off");
 }
 
 void output_conn(const struct monitor *m, const struct conn *conn)
@@ -116,13 +137,15 @@ void output_notif(const struct monitor *m, __u32 types, bool by_counter,
 {
 	if (!(m->o.events & types) || m->o.output == OUTPUT_TABLE)
 		return;
-	if (m->o.output == OUTPUT_JSON)
+	if (m->o.output == OUTPUT_JSON) {
 		json_notif(stdout, m, types, by_counter, held, given);
-	else
-		printf("%8.2f s  %s %s: held %u of %u buffers, gave back %llu\n",
-		       m->now, notif_mask_name(types),
-		       by_counter ? "seen by counter" : "notified", held,
-		       m->z.nr_bufs, given);
+		return;
+	}
+	printf("%8.2f s  ", m->now);
+	print_types(stdout, types, "|");
+	printf(" %s: held %u of %u buffers, gave back %llu\n",
+	       by_counter ? "seen by counter" : "notified", held, m->z.nr_bufs,
+	       given);
 }
 
 void output_interval(struct monitor *m)

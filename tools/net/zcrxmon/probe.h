@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The features of the kernel. IO_URING_QUERY needs neither a ring nor
+ * privileges.
+ */
 #ifndef ZCRXMON_PROBE_H
 #define ZCRXMON_PROBE_H
 
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "uring.h"
 
@@ -24,11 +27,5 @@ struct probe {
 };
 
 void probe_kernel(struct probe *p);
-void probe_print(const struct probe *p, FILE *f);
-
-/*
- * Whether the kernel has what is asked for; else says on stderr what it lacks.
- */
-bool probe_suffices(const struct probe *p, bool nodev, bool notify);
 
 #endif /* ZCRXMON_PROBE_H */

@@ -4,12 +4,13 @@
 
 #include "refill.h"
 
-int refill_init(struct refill *r, struct zcrx *z, const struct options *o)
+int refill_init(struct refill *r, struct zcrx *z, enum refill_mode mode,
+		unsigned int rate)
 {
 	*r = (struct refill) {
 		.z		= z,
-		.mode		= o->refill,
-		.rate		= o->refill_rate,
+		.mode		= mode,
+		.rate		= rate,
 		.nr_slots	= 1024,
 	};
 	r->pieces = calloc(r->nr_slots, sizeof(*r->pieces));
@@ -28,7 +29,7 @@ void refill_free(struct refill *r)
 	r->users = NULL;
 }
 
-/* With a device, several pieces can share a buffer: there is no upper limit. */
+/* With a device, many pieces can share a buffer: their number has no limit. */
 static int grow(struct refill *r)
 {
 	unsigned int i, n = r->tail - r->head;
@@ -66,7 +67,7 @@ int refill_take(struct refill *r, const struct io_uring_cqe *cqe)
 	return 0;
 }
 
-/* Write up to nr pieces into the refill queue; returns how many had room. */
+/* Write up to nr pieces into the refill queue; returns how many fitted. */
 static unsigned int give(struct refill *r, unsigned int nr)
 {
 	struct io_uring_zcrx_rq *rq = &r->z->rq;
@@ -100,8 +101,8 @@ static int give_back(struct refill *r, unsigned int nr)
 	while (nr) {
 		nr -= give(r, nr);
 		/*
-		 * Without a device nobody else takes the entries. With one the
-		 * page pool does in its own time, so flush when it is full.
+		 * Without a device, only a flush takes the entries. With one,
+		 * the page pool takes them later, so flush a full queue.
 		 */
 		if (nr || r->z->nodev) {
 			ret = zcrx_flush(r->z);
@@ -126,7 +127,7 @@ int refill_turn(struct refill *r, double now)
 		r->last = now;
 		if (nr > r->budget)
 			nr = r->budget;
-		else	/* What nobody needed is not saved for later */
+		else	/* An unused budget is not saved for later */
 			r->budget = nr;
 		r->budget -= nr;
 		return give_back(r, nr);
@@ -142,9 +143,6 @@ int refill_urgent(struct refill *r)
 	r->stalled = false;
 	if (r->mode == REFILL_ALL || r->mode == REFILL_HOLD)
 		ret = give_back(r, r->tail - r->head);
-	/*
-	 * Entries can lie in the queue that the page pool has not taken, and
-	 * that copies, which never look there, are waiting for.
-	 */
+	/* Copies may wait for entries that the page pool left in the queue */
 	return ret ?: zcrx_flush(r->z);
 }

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which buffers the application has, and when they go back. Every receive
- * completion hands out a piece of a buffer, and every piece has to be given
- * back on its own; the kernel reuses the buffer after the last one.
+ * Buffers that the application has, and their way back. Each receive completion
+ * hands out a piece of a buffer, and each piece goes back separately. The kernel
+ * reuses a buffer after its last piece.
  */
 #ifndef ZCRXMON_REFILL_H
 #define ZCRXMON_REFILL_H
 
 #include <stdbool.h>
 
-#include "options.h"
 #include "zcrx.h"
+
+enum refill_mode {
+	REFILL_ALL,	/* give each buffer back at once */
+	REFILL_NONE,	/* never */
+	REFILL_HOLD,	/* keep all until the kernel says NO_BUFFERS */
+	REFILL_RATE,	/* a number of pieces each second */
+};
 
 struct piece {
 	__u64	off;
@@ -22,7 +28,7 @@ struct refill {
 	enum refill_mode	mode;
 	double			rate;
 	double			budget;		/* pieces that may go back */
-	double			last;		/* when budget was computed */
+	double			last;		/* time of the budget */
 
 	/* Pieces not given back, oldest first, in a circular buffer */
 	struct piece		*pieces;
@@ -35,7 +41,8 @@ struct refill {
 	bool			stalled;	/* until NO_BUFFERS, see --help */
 };
 
-int refill_init(struct refill *r, struct zcrx *z, const struct options *o);
+int refill_init(struct refill *r, struct zcrx *z, enum refill_mode mode,
+		unsigned int rate);
 void refill_free(struct refill *r);
 
 /* Keep the piece that a receive completion brought. */
@@ -45,8 +52,8 @@ int refill_take(struct refill *r, const struct io_uring_cqe *cqe);
 int refill_turn(struct refill *r, double now);
 
 /*
- * The kernel is out of buffers: give back what we can, and see to it that the
- * kernel takes it.
+ * The kernel is out of buffers: give back what the mode allows, and make the
+ * kernel take it.
  */
 int refill_urgent(struct refill *r);
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The checksum of a byte stream that sender and receiver both compute.
+ * The checksum of a byte stream, for sender and receiver.
  *
  * The stream is taken as little-endian 64-bit words, the last one filled up
  * with zero bytes. Beginning with sum = 0, for each word:
  *
  *	sum = rotate_left(sum ^ word, 29) * 0x9e3779b97f4a7c15	(modulo 2^64)
  *
- * and at the end the same once more with the length in bytes for the word. Each
- * step is a bijection of the sum, so that one changed word always changes the
- * result; swapped, lost and doubled words do but for one chance in 2^64. It
- * is no defence against somebody who tries.
+ * and at the end once more with the length in bytes for the word. Each step is a
+ * bijection of the sum, so one changed word always changes the result. Swapped,
+ * lost and doubled words change it but for one chance in 2^64. The checksum is
+ * no defence against an attacker.
  */
 #ifndef ZCRXMON_STREAM_SUM_H
 #define ZCRXMON_STREAM_SUM_H
@@ -22,7 +22,7 @@
 struct stream_sum {
 	unsigned long long	sum;
 	unsigned long long	len;
-	/* The first len % 8 bytes of a word whose rest has not come yet */
+	/* The first len % 8 bytes of an incomplete word */
 	unsigned char		part[8];
 };
 
@@ -62,7 +62,7 @@ static inline void stream_sum_add(struct stream_sum *s, const void *data,
 	memcpy(s->part, p, len);
 }
 
-/* The sum of all that was added so far; more may be added afterwards. */
+/* The sum up to now; more data may be added afterwards. */
 static inline unsigned long long stream_sum_result(const struct stream_sum *s)
 {
 	unsigned long long sum = s->sum;

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 
 #include "explain.h"
-#include "output.h"
+#include "form.h"
 
 static int lines;
 
@@ -14,21 +14,17 @@ static void __printf(1, 2) row(const char *fmt, ...)
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
-	/* What the longer line of the last update left */
+	/* Erase the rest of a longer line of the last update */
 	fputs("\033[K\n", stdout);
 	lines++;
-}
-
-static void row_notif(const struct notif *n, int i)
-{
-	row("%-15s %10llu %12llu %16llu", notif_names[i], n->notified[i],
-	    n->armed[i], n->by_counter[i]);
 }
 
 void table_draw(const struct sample *s, bool again)
 {
 	const struct monitor *m = s->m;
+	const struct notif *n = &m->notif;
 	const struct conns *c = &m->conns;
+	int i;
 
 	if (again)
 		printf("\033[%dA", lines);
@@ -53,11 +49,12 @@ void table_draw(const struct sample *s, bool again)
 	row("%-15s %10u   of %u buffers", "held", m->refill.held, m->z.nr_bufs);
 	row("%-15s %10llu   ENOMEM %llu, ENOSPC %llu", "restarts", c->restarts,
 	    c->no_memory, c->no_space);
-	if (m->o.notify) {
+	if (m->o.zcrx.notify) {
 		row("%-15s %10s %12s %16s", "notification", "notified",
 		    "armed again", "seen by counter");
-		row_notif(&m->notif, NOTIF_I_NO_BUFFERS);
-		row_notif(&m->notif, NOTIF_I_COPY);
+		for (i = 0; i < NR_NOTIF; i++)
+			row("%-15s %10llu %12llu %16llu", notif_names[i],
+			    n->notified[i], n->armed[i], n->by_counter[i]);
 	}
 	fflush(stdout);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one place that includes io_uring. The kernel's headers have to come
- * before liburing's, which has a copy of its own under the same include guard
- * and knows nothing of notifications.
+ * The one place that includes io_uring. The kernel's headers have to come before
+ * liburing's: it has copies without notifications, under the same include
+ * guards.
  */
 #ifndef ZCRXMON_URING_H
 #define ZCRXMON_URING_H

@@ -5,14 +5,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "explain.h"
 #include "zcrx.h"
 
 #define MAX_RQ_ENTRIES	32768U
 #define MAX_CQ_ENTRIES	65536U
 #define CACHE_LINE	64U
 
-/* How long to wait for a queue that its last user has just left, in tenths */
+/* The wait for a queue after its last user, in tenths of a second */
 #define RELEASE_TENTHS	30
 
 static size_t round_up(size_t value, size_t align)
@@ -29,7 +28,7 @@ static unsigned int round_up_pow2(unsigned int value)
 	return pow2;
 }
 
-static int open_ring(struct zcrx *z, unsigned int bufs)
+int zcrx_open_ring(struct zcrx *z, const struct zcrx_config *config)
 {
 	struct io_uring_params p = {
 		/*
@@ -42,13 +41,17 @@ static int open_ring(struct zcrx *z, unsigned int bufs)
 			 IORING_SETUP_CQSIZE,
 	};
 
+	z->nodev = !config->interface;
+	z->area_size = config->area_size;
+	z->nr_bufs = z->area_size / sysconf(_SC_PAGESIZE);
 	/*
-	 * In one go the kernel can deliver every buffer there is. When the
-	 * completion queue is too short for that, a receive request ends with
-	 * -ENOSPC: it can be issued again, but that costs. The 64 are for
-	 * everything that is not a buffer.
+	 * The kernel can deliver all buffers in one go. When the completion
+	 * queue is too short for that, a receive request ends with -ENOSPC: it
+	 * can be issued again, but that costs. The 64 are for all other
+	 * completions.
 	 */
-	p.cq_entries = bufs < MAX_CQ_ENTRIES - 64 ? bufs + 64 : MAX_CQ_ENTRIES;
+	p.cq_entries = z->nr_bufs < MAX_CQ_ENTRIES - 64 ? z->nr_bufs + 64 :
+							  MAX_CQ_ENTRIES;
 	return io_uring_queue_init_params(64, &z->ring, &p);
 }
 
@@ -61,10 +64,10 @@ static void *map(size_t size)
 }
 
 /*
- * Where the statistics go: after the refill queue's entries. The kernel counts
- * those after rounding rq_entries up to a power of two, and refuses statistics
- * that touch them. A cache line of their own keeps the kernel's counting away
- * from our writing of the last entry.
+ * The statistics lie behind the entries of the refill queue. The kernel rounds
+ * rq_entries up to a power of two, and refuses statistics that touch an entry.
+ * They start a cache line, so that the kernel's counting and our writing of the
+ * last entry touch different lines.
  */
 static size_t stats_offset(const struct probe *p, unsigned int rq_entries)
 {
@@ -83,7 +86,7 @@ static void describe_notif(struct zcrx_notification_desc *desc,
 {
 	*desc = (struct zcrx_notification_desc) {
 		.user_data	= UD_NOTIF,
-		/* Types that this kernel lacks would fail the registration */
+		/* The registration refuses types that this kernel lacks */
 		.type_mask	= p->notif.notif_flags &
 				  (ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY),
 		.flags		= ZCRX_NOTIF_DESC_FLAG_STATS,
@@ -92,7 +95,7 @@ static void describe_notif(struct zcrx_notification_desc *desc,
 	};
 }
 
-/* The kernel releases a queue some time after the ring that had it is closed. */
+/* The kernel releases a queue some time after its ring was closed. */
 static int register_when_released(struct io_uring *ring,
 				  struct io_uring_zcrx_ifq_reg *reg)
 {
@@ -109,10 +112,10 @@ static int register_when_released(struct io_uring *ring,
 	return ret;
 }
 
-static int register_ifq(struct zcrx *z, const struct options *o,
-			const struct probe *p)
+int zcrx_register(struct zcrx *z, const struct zcrx_config *config,
+		  const struct probe *p)
 {
-	unsigned int rq_entries = round_up_pow2(o->rq_entries ?: z->nr_bufs);
+	unsigned int rq_entries = round_up_pow2(config->rq_entries ?: z->nr_bufs);
 	size_t page = sysconf(_SC_PAGESIZE), offset;
 	struct io_uring_zcrx_area_reg area = {};
 	struct zcrx_notification_desc desc = {};
@@ -123,7 +126,7 @@ static int register_ifq(struct zcrx *z, const struct options *o,
 	if (rq_entries > MAX_RQ_ENTRIES)
 		rq_entries = MAX_RQ_ENTRIES;
 	offset = stats_offset(p, rq_entries);
-	z->stats_size = o->notify ? p->notif.notif_stats_size : 0;
+	z->stats_size = config->notify ? p->notif.notif_stats_size : 0;
 	z->region_size = round_up(offset + z->stats_size, page);
 	z->region = map(z->region_size);
 	z->area = map(z->area_size);
@@ -140,15 +143,15 @@ static int register_ifq(struct zcrx *z, const struct options *o,
 	reg.rq_entries = rq_entries;
 	reg.area_ptr = uring_ptr_to_u64(&area);
 	reg.region_ptr = uring_ptr_to_u64(&region);
-	if (o->nodev) {
+	if (z->nodev) {
 		reg.flags = ZCRX_REG_NODEV;
 	} else {
-		reg.if_idx = if_nametoindex(o->interface);
+		reg.if_idx = if_nametoindex(config->interface);
 		if (!reg.if_idx)
 			return -ENODEV;
-		reg.if_rxq = o->queue;
+		reg.if_rxq = config->queue;
 	}
-	if (o->notify) {
+	if (config->notify) {
 		describe_notif(&desc, p, offset);
 		reg.notif_desc = uring_ptr_to_u64(&desc);
 	}
@@ -165,30 +168,9 @@ static int register_ifq(struct zcrx *z, const struct options *o,
 	z->rq.ktail = (__u32 *)((char *)z->region + reg.offsets.tail);
 	z->rq.rqes = (void *)((char *)z->region + reg.offsets.rqes);
 	z->rq.ring_entries = reg.rq_entries;
-	if (o->notify)
+	if (config->notify)
 		z->stats = (void *)((char *)z->region + offset);
 	return 0;
-}
-
-int zcrx_open(struct zcrx *z, const struct options *o, const struct probe *p)
-{
-	int ret;
-
-	z->nodev = o->nodev;
-	z->area_size = o->area_size;
-	z->nr_bufs = o->area_size / sysconf(_SC_PAGESIZE);
-
-	ret = open_ring(z, z->nr_bufs);
-	if (ret) {
-		explain_ring(ret);
-		return ret;
-	}
-	ret = register_ifq(z, o, p);
-	if (ret) {
-		explain_register(ret, o);
-		zcrx_close(z);
-	}
-	return ret;
 }
 
 /* The ring first: the kernel uses the memory until the ring is gone. */
@@ -234,8 +216,8 @@ int zcrx_arm(struct zcrx *z, __u32 types)
 
 /*
  * Some 32-bit kernels store the halves of a counter one after the other. So a
- * 32-bit program adds up by how much the lower half grew. A kernel that fills
- * less than we know leaves the rest zero.
+ * 32-bit program adds up the growth of the lower half. A counter that the kernel
+ * lacks stays zero.
  */
 static void read_counter(const struct zcrx *z, size_t offset, __u64 *sum)
 {

@@ -6,15 +6,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "options.h"
 #include "probe.h"
 #include "uring.h"
 
-/* user_data of what is not a receive request; those have a struct conn's address */
+/* user_data; a receive request has the address of its struct conn */
 enum {
 	UD_ACCEPT	= 1,
 	UD_NOTIF	= 2,
 	UD_SIGNAL	= 3,
+};
+
+struct zcrx_config {
+	const char		*interface;	/* NULL: without a device */
+	unsigned int		queue;
+	size_t			area_size;
+	unsigned int		rq_entries;	/* 0: one a buffer */
+	bool			notify;
 };
 
 struct zcrx {
@@ -42,19 +49,21 @@ struct zcrx {
 	struct io_uring_zcrx_notif_stats sums;	/* as last read */
 };
 
-/* Both say on stderr what is wrong and return a negative error. */
-int zcrx_open(struct zcrx *z, const struct options *o, const struct probe *p);
+/*
+ * Set up the ring, then the instance on it. Both return a negative error; call
+ * zcrx_close() once the ring is there.
+ */
+int zcrx_open_ring(struct zcrx *z, const struct zcrx_config *config);
+int zcrx_register(struct zcrx *z, const struct zcrx_config *config,
+		  const struct probe *p);
 void zcrx_close(struct zcrx *z);
 
-/*
- * The submission queue is submitted once a turn; when it is full before that,
- * submit what is there.
- */
+/* The queue is submitted once a turn, or here when it is full before. */
 struct io_uring_sqe *zcrx_get_sqe(struct zcrx *z);
 
 /*
- * Have the kernel take the entries of the refill queue now. It does so
- * by itself only when it finds no free buffer.
+ * Make the kernel take the entries of the refill queue now. By itself, it takes
+ * them only when it finds no free buffer.
  */
 int zcrx_flush(struct zcrx *z);
 
@@ -62,8 +71,8 @@ int zcrx_flush(struct zcrx *z);
 int zcrx_arm(struct zcrx *z, __u32 types);
 
 /*
- * The statistics as they are now; zero without them. To be called before 2^32
- * have been added to one.
+ * The statistics of this moment; zero without notifications. To be called before
+ * 2^32 have been added to one.
  */
 void zcrx_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats);
 

@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * zcrxsend: send a stream of known content over TCP, and print its checksum to
- * compare with what zcrxmon --checksum received.
+ * compare with that of zcrxmon --checksum.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "number.h"
 #include "stream_sum.h"
 
 #define BLOCK	(1024 * 1024)
-/* A word in each of these is its own in the whole stream */
+/* The first word of each piece occurs once in the stream */
 #define PIECE	4096
 
 static const char help[] =
@@ -32,44 +29,27 @@ static const char help[] =
 "  --host ADDRESS  IPv4 or IPv6 address to send to\n"
 "  --port N        TCP port\n"
 "  --bytes SIZE    how much, with K, M or G\n"
-"  --seed N        what to send: the same seed gives the same bytes (default 1)\n"
-"  --wait SEC      how long to try while the connection is refused (default 10)\n"
+"  --seed N        seed of the content: the same seed, the same bytes (default 1)\n"
+"  --wait SEC      time to try while the connection is refused (default 10)\n"
 "  --json          print the result as a JSON object\n"
 "  --help          this text\n"
-"\n"
-"OUTPUT\n"
-"  How many bytes were sent, their checksum (see stream_sum.h) and the time. The\n"
-"  content is a pseudo-random block of a MiB over and over, with a number of its\n"
-"  own in every 4096 bytes: a changed, lost, doubled or moved part shows.\n"
 "\n"
 "EXIT STATUS\n"
 "  0 sent, 1 could not send, 2 an option is wrong\n";
 
-static void usage_err(const char *what)
+static void usage_err(const char *error)
 {
-	fprintf(stderr, "zcrxsend: %s\nTry 'zcrxsend --help'.\n", what);
+	fprintf(stderr, "zcrxsend: %s\nTry 'zcrxsend --help'.\n", error);
 	exit(2);
 }
 
-static unsigned long long parse(const char *arg, const char *what)
+static unsigned long long parse(const char *arg, const char *error)
 {
-	static const char units[] = "KMG";
 	unsigned long long value;
-	unsigned int shift = 0;
-	const char *unit;
-	char *end;
 
-	errno = 0;
-	value = strtoull(arg, &end, 10);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit) {
-		shift = 10 * (unit - units + 1);
-		end++;
-	}
-	if (*arg < '0' || *arg > '9' || errno || *end ||
-	    value > ULLONG_MAX >> shift)
-		usage_err(what);
-	return value << shift;
+	if (!parse_number(arg, "KMG", &value))
+		usage_err(error);
+	return value;
 }
 
 static double monotonic(void)
@@ -100,7 +80,7 @@ static socklen_t parse_address(struct sockaddr_storage *addr, const char *host,
 	return 0;
 }
 
-/* Refused: nobody listens there yet. Try again until the time is over. */
+/* Refused: no program listens there yet. Try again until the time is over. */
 static int connect_host(const char *host, unsigned int port,
 			unsigned long long wait)
 {
@@ -159,7 +139,7 @@ static bool send_stream(int fd, unsigned long long bytes,
 	static unsigned long long block[BLOCK / 8];
 	unsigned long long i, n, piece = 0;
 
-	/* Made once, as this has to be fast on an emulated machine, too */
+	/* Made once, to be fast on an emulated machine, too */
 	for (i = 0; i < BLOCK / 8; i++)
 		block[i] = htole64(next_random(&seed));
 
@@ -175,8 +155,8 @@ static bool send_stream(int fd, unsigned long long bytes,
 }
 
 /*
- * Everything is sent when the receiver has read it all and closed: wait for
- * that, else a reset would go unnoticed.
+ * The receiver closes the connection when it has read all data. Wait for that,
+ * to notice a reset.
  */
 static bool finish(int fd)
 {
