@@ -64,7 +64,8 @@ def compile_programs(headers):
     plugin = ROOM / "plugin.so"
     run(["gcc", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-shared", "-fPIC",
          "-fvisibility=hidden", "-o", plugin, HARNESS / "bench.d/plugin.c"])
-    shutil.copy(HARNESS / "bench.d/guest-bench", share)
+    for program in ("bench.d/guest-bench", "guest-pair"):
+        shutil.copy(HARNESS / program, share)
     return share, plugin
 
 

@@ -50,7 +50,8 @@ def compile_fuzzer(image):
     share.mkdir(parents=True, exist_ok=True)
     if not compile_to(share / "zcrx_fuzz", headers):
         raise Wrong("the fuzzer does not compile")
-    shutil.copy(HARNESS / "fuzz.d/guest-fuzz", share)
+    for name in ("fuzz.d/guest-fuzz", "guest-pair"):
+        shutil.copy(HARNESS / name, share)
 
 
 class Run:
