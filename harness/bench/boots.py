@@ -12,7 +12,7 @@ from bench import spans as code
 from lib.common import BUILD, HARNESS, TOP, Refused, run
 
 ROOM = BUILD / "bench"
-SELFTESTS = TOP / "tools/testing/selftests/drivers/net/netdevsim"
+SELFTESTS = TOP / "tools/testing/selftests/io_uring"
 
 # What notifications cost is to what they are posted on: Linux with the fixes. The
 # base cannot receive on netdevsim, and the series that makes it able to does not
@@ -44,12 +44,13 @@ def compile_programs(headers):
                if path.name != "plugin.c"]
     run("gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Wno-sign-compare", "-D_GNU_SOURCE",
          "-static", "-isystem", headers, "-isystem", liburing / "include", f"-I{SELFTESTS}",
-         "-o", share / "zcrx_bench", *sources, SELFTESTS / "zcrx_rx_ifq.c",
+         "-o", share / "zcrx_bench", *sources, SELFTESTS / "zcrx_ifq.c",
          liburing / "lib/liburing.a")
     plugin = ROOM / "plugin.so"
     run("gcc", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-shared", "-fPIC",
          "-fvisibility=hidden", "-o", plugin, HARNESS / "bench/plugin.c")
-    shutil.copy(HARNESS / "inside/run-bench", share)
+    for program in ("run-bench", "pair"):
+        shutil.copy(HARNESS / "inside" / program, share)
     return share, plugin
 
 

@@ -38,7 +38,8 @@ def compile_fuzzer(image):
     share.mkdir(parents=True, exist_ok=True)
     if not compile_to(share / "zcrx_fuzz", headers):
         raise Refused("the fuzzer does not compile")
-    shutil.copy(HARNESS / "inside/run-fuzz", share)
+    for name in ("run-fuzz", "pair"):
+        shutil.copy(HARNESS / "inside" / name, share)
 
 
 class Run:

@@ -49,7 +49,8 @@ class NetSelftests(GuestTest):
                 entry = tarfile.TarInfo(f"{SELFTESTS}/{name.split(':')[0]}")
                 entry.size = len(data)
                 tar.addfile(entry, io.BytesIO(data))
-        shutil.copy(os.path.join(HARNESS, "inside/run-netselftests"), shared)
+        for name in ("run-netselftests", "pair"):
+            shutil.copy(os.path.join(HARNESS, "inside", name), shared)
         return shared
 
     def tally(self, status, out):

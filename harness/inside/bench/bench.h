@@ -5,12 +5,12 @@
  * the instructions between them.
  *
  * main.c has the options and the output, rx.c receives, work_*.c have the
- * workloads. The zcrx instance is that of the selftests of netdevsim, zcrx_rx.h.
+ * workloads. The zcrx instance is that of the selftests of io_uring, zcrx_ifq.h.
  */
 #ifndef BENCH_H
 #define BENCH_H
 
-#include "zcrx_rx.h"
+#include "zcrx_ifq.h"
 
 #define BEGIN	0
 #define END	1
@@ -21,6 +21,8 @@
 
 #define RECV_USER_DATA	0x72656376ULL
 #define MAX_RINGS	8
+#define SQ_ENTRIES	64
+#define CQ_ENTRIES	16384	/* several per buffer */
 #define PORT		7000	/* of the flow that arrives on queue 0 */
 
 /* A TCP connection in one process. */
@@ -31,9 +33,8 @@ struct conn {
 
 /* A ring that receives from one connection with the instance of @q. */
 struct rx {
-	struct ifq		*q;	/* with the refill queue */
-	struct io_uring		*ring;
-	__u32			id;	/* of the instance on this ring */
+	struct zn_ifq		*q;	/* has the refill queue */
+	struct zn_ifq		*own;	/* @q, or its import on another ring */
 	struct conn		conn;
 	unsigned long long	received;
 	unsigned int		notifs;
@@ -47,7 +48,8 @@ struct bench {
 	unsigned long		number;	/* at the end of its name */
 	const char		*registration;
 	const char		*interface;
-	struct options		ifq;
+	struct zn_opts		ifq;
+	struct zcrx_notification_desc desc;
 	bool			rearm;
 	unsigned int		reps;
 	unsigned int		scale;	/* more of it, for wall-clock time */
@@ -69,19 +71,18 @@ void end(struct bench *b);
 struct conn conn_open(struct bench *b, unsigned int port);
 void conn_send(struct conn *c, size_t total, size_t chunk);
 
-void rx_open(struct rx *r, struct ifq *q, struct conn conn);
+void rx_open(struct rx *r, struct zn_ifq *q, struct conn conn);
 /* The same instance on another ring; the file descriptor is used up. */
 int rx_export(const struct rx *r);
-void rx_import(struct rx *r, struct ifq *of, int fd, struct io_uring *ring,
-	       struct conn conn);
+void rx_import(struct rx *r, struct zn_ifq *of, int fd, struct conn conn);
 void rx_start(struct rx *r);
 /* Enter the kernel once, waiting for @wait completions, and look at them. */
 void rx_enter(struct rx *r, unsigned int wait);
 void rx_until(struct rx *r, unsigned long long received, unsigned int wait);
 void rx_give_back(struct rx *r);
 
-struct ifq *open_ifq(struct bench *b);
-unsigned long long copies(const struct ifq *q);
+struct zn_ifq *open_ifq(struct bench *b);
+unsigned long long copies(const struct zn_ifq *q);
 
 struct workload {
 	const char	*name;	/* how the names begin that mean it */

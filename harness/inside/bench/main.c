@@ -86,10 +86,11 @@ static bool set_registration(struct bench *b, const char *name)
 	b->rearm = !strcmp(name, "rearm");
 	if (b->rearm || !strcmp(name, "both"))
 		types = stats = true;
-	b->ifq.describe = types || stats;
+	b->ifq.desc = types || stats ? &b->desc : NULL;
 	b->ifq.stats = stats;
-	b->ifq.type_mask = types ? ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY : 0;
-	return b->ifq.describe || !strcmp(name, "none");
+	b->desc.user_data = ZN_USER_DATA;
+	b->desc.type_mask = types ? ZN_ALL_TYPES : 0;
+	return b->ifq.desc || !strcmp(name, "none");
 }
 
 static void print(const struct bench *b)
@@ -105,7 +106,12 @@ static void print(const struct bench *b)
 /* zcrx_bench WORKLOAD REGISTRATION REPETITIONS SCALE [INTERFACE] */
 int main(int argc, char **argv)
 {
-	struct bench b = { .ifq.area_size = 8 << 20, .ifq.rq_entries = 4096 };
+	struct bench b = {
+		.ifq.area_pages = 2048,
+		.ifq.rq_entries = 4096,
+		.ifq.sq_entries = SQ_ENTRIES,
+		.ifq.cq_entries = CQ_ENTRIES,
+	};
 	const struct workload *w = argc > 4 ? find(argv[1]) : NULL;
 
 	if (!w || !set_registration(&b, argv[2]))

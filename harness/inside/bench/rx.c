@@ -78,7 +78,7 @@ void conn_send(struct conn *c, size_t total, size_t chunk)
 	}
 }
 
-static void rx_init(struct rx *r, struct ifq *q, struct conn conn)
+static void rx_init(struct rx *r, struct zn_ifq *q, struct conn conn)
 {
 	memset(r, 0, sizeof(*r));
 	r->q = q;
@@ -89,65 +89,67 @@ static void rx_init(struct rx *r, struct ifq *q, struct conn conn)
 		fail("memory", errno);
 }
 
-void rx_open(struct rx *r, struct ifq *q, struct conn conn)
+void rx_open(struct rx *r, struct zn_ifq *q, struct conn conn)
 {
 	rx_init(r, q, conn);
-	r->ring = &q->ring;
-	r->id = q->id;
+	r->own = q;
 }
 
 int rx_export(const struct rx *r)
 {
-	struct zcrx_ctrl c = { .zcrx_id = r->id, .op = ZCRX_CTRL_EXPORT };
-	int ret = io_uring_register(r->ring->ring_fd, IORING_REGISTER_ZCRX_CTRL,
-				    &c, 0);
+	int fd = zn_export(r->own);
 
-	if (ret)
-		fail("export", ret);
-	return c.zc_export.zcrx_fd;
+	if (fd < 0)
+		fail("export", fd);
+	return fd;
 }
 
-void rx_import(struct rx *r, struct ifq *of, int fd, struct io_uring *ring,
-	       struct conn conn)
+static struct zn_ifq *new_ifq(void)
 {
-	struct io_uring_zcrx_ifq_reg reg = {
-		.if_idx = fd,
-		.flags = ZCRX_REG_IMPORT,
+	struct zn_ifq *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		fail("memory", ENOMEM);
+	return q;
+}
+
+void rx_import(struct rx *r, struct zn_ifq *of, int fd, struct conn conn)
+{
+	const struct zn_opts o = {
+		.sq_entries = SQ_ENTRIES,
+		.cq_entries = CQ_ENTRIES,
 	};
 	int ret;
 
 	rx_init(r, of, conn);
-	r->ring = ring;
-	ret = io_uring_register(ring->ring_fd, IORING_REGISTER_ZCRX_IFQ, &reg, 1);
+	r->own = new_ifq();
+	ret = zn_import(r->own, of, fd, &o);
 	if (ret)
 		fail("import", ret);
 	close(fd);
-	r->id = reg.zcrx_id;
 }
 
 void rx_start(struct rx *r)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(r->ring);
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&r->own->ring);
 
-	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, r->conn.rx, NULL, 0, 0);
-	sqe->ioprio |= IORING_RECV_MULTISHOT;
-	sqe->zcrx_ifq_idx = r->id;
+	zn_prep_recv(sqe, r->own, r->conn.rx, 0);
 	sqe->user_data = RECV_USER_DATA;
 	r->ended = false;
-	io_uring_submit_and_get_events(r->ring);
+	io_uring_submit_and_get_events(&r->own->ring);
 }
 
 static void handle(struct rx *r, const struct io_uring_cqe *cqe)
 {
 	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
 
-	if (cqe->user_data == NOTIF_USER_DATA) {
+	if (cqe->user_data == ZN_USER_DATA) {
 		r->notifs++;
 	} else if (cqe->flags & IORING_CQE_F_MORE) {
 		r->received += cqe->res;
 		if (r->nr_held == MAX_HELD)
 			fail("buffers held", ENOMEM);
-		r->held[r->nr_held++] = rcqe->off & ~IORING_ZCRX_AREA_MASK;
+		r->held[r->nr_held++] = rcqe->off;
 	} else {
 		r->ended = true;
 	}
@@ -155,18 +157,19 @@ static void handle(struct rx *r, const struct io_uring_cqe *cqe)
 
 void rx_enter(struct rx *r, unsigned int wait)
 {
+	struct io_uring *ring = &r->own->ring;
 	struct io_uring_cqe *cqe;
 	unsigned int head, n = 0;
 
 	if (wait)
-		io_uring_submit_and_wait(r->ring, wait);
+		io_uring_submit_and_wait(ring, wait);
 	else
-		io_uring_get_events(r->ring);
-	io_uring_for_each_cqe(r->ring, head, cqe) {
+		io_uring_get_events(ring);
+	io_uring_for_each_cqe(ring, head, cqe) {
 		handle(r, cqe);
 		n++;
 	}
-	io_uring_cq_advance(r->ring, n);
+	io_uring_cq_advance(ring, n);
 }
 
 void rx_until(struct rx *r, unsigned long long received, unsigned int wait)
@@ -181,25 +184,21 @@ void rx_until(struct rx *r, unsigned long long received, unsigned int wait)
 void rx_give_back(struct rx *r)
 {
 	for (unsigned int i = 0; i < r->nr_held; i++)
-		ifq_refill(r->q, r->held[i], 4096);
+		zn_give_back(r->q, r->held[i], 4096);
 	r->nr_held = 0;
 }
 
-struct ifq *open_ifq(struct bench *b)
+struct zn_ifq *open_ifq(struct bench *b)
 {
-	struct ifq *q = calloc(1, sizeof(*q));
-	const char *what;
-	int ret;
+	struct zn_ifq *q = new_ifq();
+	int ret = zn_open(q, &b->ifq);
 
-	if (!q)
-		fail("memory", ENOMEM);
-	ret = ifq_open(q, &b->ifq, &what);
 	if (ret)
-		fail(what, ret);
+		fail("registration", ret);
 	return q;
 }
 
-unsigned long long copies(const struct ifq *q)
+unsigned long long copies(const struct zn_ifq *q)
 {
-	return q->stats ? __atomic_load_n(&q->stats->copy_count, __ATOMIC_ACQUIRE) : 0;
+	return q->stats ? zn_load(&q->stats->copy_count) : 0;
 }

@@ -13,7 +13,7 @@
 #include "bench.h"
 
 #define WARM_UP		8
-#define SMALL_AREA	(64 * 4096)
+#define SMALL_AREA	64	/* pages */
 
 /* What is left to do for the kernel when a ring was closed. */
 #define SETTLE_US	50000
@@ -24,17 +24,11 @@
 #define STORM_BYTES	(64 << 10)
 
 static struct rx creator, importer;
-static struct ifq importer_ring;
 
 /* A second ring that has the instance, with the connection. */
 static void import(struct bench *b, int fd)
 {
-	struct bench bare = *b;
-
-	bare.ifq.describe = bare.ifq.stats = false;
-	importer_ring = *open_ifq(&bare);
-	rx_import(&importer, creator.q, fd, &importer_ring.ring,
-		  conn_open(b, PORT));
+	rx_import(&importer, creator.q, fd, conn_open(b, PORT));
 	rx_start(&importer);
 }
 
@@ -52,7 +46,7 @@ static void clean(void)
 static void arm(void)
 {
 	creator.notifs = 0;
-	if (ifq_arm(creator.q, ZCRX_NOTIF_COPY))
+	if (zn_arm(creator.q, ZCRX_NOTIF_COPY))
 		fail("arming", EINVAL);
 }
 
@@ -144,30 +138,28 @@ static void arming(struct bench *b)
 	b->units = b->reps;
 }
 
-static struct bench *registering;
-
-static int register_between_marks(struct io_uring *ring,
-				  struct io_uring_zcrx_ifq_reg *reg)
+static int register_between_marks(int ring_fd,
+				  struct io_uring_zcrx_ifq_reg *reg, void *b)
 {
 	int ret;
 
-	begin(registering);
-	ret = io_uring_register_ifq(ring, reg);
-	end(registering);
+	begin(b);
+	ret = zn_raw_register(ring_fd, reg);
+	end(b);
 	return ret;
 }
 
 static void registration(struct bench *b)
 {
-	struct ifq *q;
+	struct zn_ifq *q;
 
 	b->unit = "call";
-	b->ifq.area_size = SMALL_AREA;
-	registering = b;
+	b->ifq.area_pages = SMALL_AREA;
+	b->ifq.do_register_arg = b;
 	for (unsigned int i = 0; i < WARM_UP + b->reps; i++) {
 		b->ifq.do_register = i < WARM_UP ? NULL : register_between_marks;
 		q = open_ifq(b);
-		ifq_close(q);
+		zn_close(q);
 		free(q);
 		usleep(SETTLE_US);
 	}
@@ -176,15 +168,15 @@ static void registration(struct bench *b)
 
 static void teardown(struct bench *b)
 {
-	struct ifq *q;
+	struct zn_ifq *q;
 
 	b->unit = "ring";
-	b->ifq.area_size = SMALL_AREA;
+	b->ifq.area_pages = SMALL_AREA;
 	for (unsigned int i = 0; i < WARM_UP + b->reps; i++) {
 		q = open_ifq(b);
 		if (i >= WARM_UP)
 			begin(b);
-		ifq_close(q);
+		zn_close(q);
 		usleep(SETTLE_US);
 		if (i >= WARM_UP)
 			end(b);
@@ -193,22 +185,22 @@ static void teardown(struct bench *b)
 	b->units = b->reps;
 }
 
-static unsigned long long failures(const struct ifq *q)
+static unsigned long long failures(const struct zn_ifq *q)
 {
-	return q->stats ? __atomic_load_n(&q->stats->no_buffers_count, __ATOMIC_ACQUIRE) : 0;
+	return q->stats ? zn_load(&q->stats->no_buffers_count) : 0;
 }
 
 /* All buffers are held, and what the connections send again finds none. */
 static void storm(struct bench *b)
 {
 	static struct rx rx[STORM_CONNS];
-	struct ifq *q[2];
+	struct zn_ifq *q[2];
 	unsigned long long before = 0, after = 0;
 	unsigned int i, j, nr_queues = b->number;
 
 	if (nr_queues != 1 && nr_queues != 2)
 		fail("number of queues", EINVAL);
-	b->ifq.area_size = 16 * 4096;
+	b->ifq.area_pages = 16;
 	for (i = 0; i < nr_queues; i++) {
 		b->ifq.queue = 1 + i;
 		q[i] = open_ifq(b);
@@ -233,7 +225,7 @@ static void storm(struct bench *b)
 		end(b);
 		for (j = 0; b->rearm && j < nr_queues; j++) {
 			rx_enter(&rx[j], 0);
-			ifq_arm(q[j], ZCRX_NOTIF_NO_BUFFERS);
+			zn_arm(q[j], ZCRX_NOTIF_NO_BUFFERS);
 		}
 	}
 	for (j = 0; j < nr_queues; j++)

@@ -23,7 +23,7 @@
 static void copied(struct bench *b)
 {
 	unsigned long long before = 0, total = COPY_BYTES;
-	struct ifq *q = open_ifq(b);
+	struct zn_ifq *q = open_ifq(b);
 	struct rx r;
 
 	if (total > b->number * COPY_WRITES)
@@ -44,11 +44,11 @@ static void copied(struct bench *b)
 			end(b);
 			b->bytes += total;
 		}
-		if (b->rearm && r.notifs && ifq_arm(q, ZCRX_NOTIF_COPY))
+		if (b->rearm && r.notifs && zn_arm(q, ZCRX_NOTIF_COPY))
 			fail("arming", EINVAL);
 		r.notifs = 0;
 		rx_give_back(&r);
-		ifq_flush(q);
+		zn_flush_rq(q);
 	}
 	b->units = copies(q) - before;
 }
@@ -59,7 +59,7 @@ static void from_nic(struct bench *b, unsigned int port)
 	bool small = strstr(b->workload, "mtu");
 	unsigned long long before = 0;
 	size_t total = small ? MTU_BYTES : ZC_BYTES * b->scale;
-	struct ifq *q;
+	struct zn_ifq *q;
 	struct rx r;
 
 	b->ifq.queue = 1;
@@ -84,12 +84,12 @@ static void from_nic(struct bench *b, unsigned int port)
 		b->units += r.nr_held;
 		rx_give_back(&r);
 		if (port == PORT)
-			ifq_flush(q);
+			zn_flush_rq(q);
 		if (i >= WARM_UP)
 			end(b);
 		b->bytes += i >= WARM_UP ? total : 0;
 		if (b->rearm && r.notifs)
-			ifq_arm(q, ZCRX_NOTIF_COPY);
+			zn_arm(q, ZCRX_NOTIF_COPY);
 		r.notifs = 0;
 	}
 	if (port == PORT)
@@ -110,21 +110,15 @@ static void nic_copy(struct bench *b)
 static void rings(struct bench *b)
 {
 	static struct rx rx[MAX_RINGS];
-	static struct ifq ring_of[MAX_RINGS];
-	struct bench bare = *b;
 	unsigned long long before = 0, total = RING_BYTES * b->scale;
-	struct ifq *q = open_ifq(b);
+	struct zn_ifq *q = open_ifq(b);
 	unsigned int i, j, nr = b->number;
 
 	if (!nr || nr > MAX_RINGS)
 		fail("number of rings", EINVAL);
-	bare.ifq.describe = bare.ifq.stats = false;
 	rx_open(&rx[0], q, conn_open(b, PORT));
-	for (j = 1; j < nr; j++) {
-		ring_of[j] = *open_ifq(&bare);
-		rx_import(&rx[j], q, rx_export(&rx[0]), &ring_of[j].ring,
-			  conn_open(b, PORT));
-	}
+	for (j = 1; j < nr; j++)
+		rx_import(&rx[j], q, rx_export(&rx[0]), conn_open(b, PORT));
 	for (j = 0; j < nr; j++)
 		rx_start(&rx[j]);
 	b->unit = "fragment";
@@ -145,10 +139,10 @@ static void rings(struct bench *b)
 		if (b->rearm) {
 			rx_enter(&rx[0], 0);
 			if (rx[0].notifs)
-				ifq_arm(q, ZCRX_NOTIF_COPY);
+				zn_arm(q, ZCRX_NOTIF_COPY);
 			rx[0].notifs = 0;
 		}
-		ifq_flush(q);
+		zn_flush_rq(q);
 	}
 	b->units = copies(q) - before;
 }

@@ -15,7 +15,7 @@
 struct thread {
 	pthread_t	id;
 	struct bench	*b;
-	struct ifq	*creator;
+	struct zn_ifq	*creator;
 	int		exported;
 	struct conn	conn;
 	struct rx	rx;
@@ -36,10 +36,8 @@ static void receive(struct thread *t)
 static void *thread_main(void *arg)
 {
 	struct thread *t = arg;
-	struct bench bare = *t->b;
 
-	bare.ifq.describe = bare.ifq.stats = false;
-	rx_import(&t->rx, t->creator, t->exported, &open_ifq(&bare)->ring, t->conn);
+	rx_import(&t->rx, t->creator, t->exported, t->conn);
 	rx_start(&t->rx);
 	pthread_barrier_wait(&ready);
 	for (unsigned int i = 0; i < WARM_UP + t->b->reps; i++)
@@ -49,7 +47,7 @@ static void *thread_main(void *arg)
 
 static void run_threads(struct bench *b)
 {
-	struct ifq *q = open_ifq(b);
+	struct zn_ifq *q = open_ifq(b);
 	unsigned int i, j, nr = b->number;
 	struct rx *first = &threads[0].rx;
 
@@ -85,10 +83,10 @@ static void run_threads(struct bench *b)
 		/* the others wait, and the refill queue is this one's */
 		for (j = 0; j < nr; j++)
 			rx_give_back(&threads[j].rx);
-		if (b->rearm && first->notifs && ifq_arm(q, ZCRX_NOTIF_COPY))
+		if (b->rearm && first->notifs && zn_arm(q, ZCRX_NOTIF_COPY))
 			fail("arming", EINVAL);
 		first->notifs = 0;
-		ifq_flush(q);
+		zn_flush_rq(q);
 	}
 	for (j = 1; j < nr; j++)
 		pthread_join(threads[j].id, NULL);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TCP connections over loopback, and over a netdevsim pair whose other end is
- * in the network namespace "peer". Each process has a queue and a port of its
- * own, which the flow is steered by; harness/inside/run-fuzz makes them.
+ * TCP connections over loopback, and over the pair that harness/inside/pair
+ * makes. Each process has a queue, and the port that is steered to it.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -21,7 +20,7 @@
 
 #include "fuzz.h"
 
-#define PORT	7000
+#define PORT	7000	/* is steered to queue 0, the next one to queue 1 */
 
 static struct { int server, client; } socks[NR_SOCKS] = {
 	[0 ... NR_SOCKS - 1] = { -1, -1 },
@@ -111,7 +110,7 @@ int do_connect(const uint64_t *a)
 	close_fd(&socks[s].client);
 	if (dev) {
 		inet_pton(AF_INET, "192.0.2.1", &addr.sin_addr);
-		addr.sin_port = htons(PORT + process);
+		addr.sin_port = htons(PORT + net_queue());
 	}
 	listener = tcp_socket();
 	if (dev)

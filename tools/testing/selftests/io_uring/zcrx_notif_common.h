@@ -1,97 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers for the tests of zcrx notifications: one NODEV ifq on one ring, a TCP
- * connection over loopback (or veth) whose receiving side goes through zcrx,
- * and a payload that depends on its place in the stream, so that whatever
- * arrives is checked.
- *
- * Unless said otherwise functions return 0 or a negative errno and leave
- * nothing behind when they fail. A ring is IORING_SETUP_SINGLE_ISSUER: whoever
- * opened it must do everything on it, except for zn_send().
+ * Helpers for the tests of zcrx notifications: the ring and the ifq of
+ * zcrx_ifq.h, a TCP connection over loopback (or veth) whose receiving side goes
+ * through zcrx, and a payload that depends on its place in the stream, so that
+ * whatever arrives is checked. zn_send() may be called by any thread.
  */
 #ifndef ZCRX_NOTIF_COMMON_H
 #define ZCRX_NOTIF_COMMON_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
-/*
- * The kernel's own headers come first: liburing carries older copies, which
- * share their include guards.
- */
-#include <linux/io_uring.h>
-#include <linux/io_uring/query.h>
-#include <liburing.h>
+#include "zcrx_ifq.h"
 
-/* user_data of what the tests do; ZN_USER_DATA is for descriptors. */
+/* user_data of receives */
 #define ZN_RECV		0x7a635f72656376ULL
-#define ZN_USER_DATA	0xfeedfacecafef00dULL
-
-#define ZN_ALL_TYPES	(ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY)
 
 /* Default of the time that something may take which must happen, in ms. */
 #define ZN_TIMEOUT	5000
 /* How long to look for something that must not happen, in ms. */
 #define ZN_SILENCE	50
-
-/* What a ring and its ifq look like; 0 is a usable default everywhere. */
-struct zn_opts {
-	unsigned int	area_pages;		/* default 16 */
-	unsigned int	rq_entries;		/* default 64 */
-	unsigned int	ring_flags;		/* extra IORING_SETUP_* */
-	unsigned int	sq_entries;		/* default 8 */
-	unsigned int	cq_entries;		/* default 512 */
-	const struct zcrx_notification_desc *desc; /* NULL: none */
-	bool		stats;			/* behind the rq entries */
-	bool		kernel_region;		/* mmap() it from the ring */
-	unsigned int	region_extra_pages;
-	unsigned char	region_fill;		/* not with kernel_region */
-	/* In the place of zn_raw_register(), for what goes around it. */
-	int		(*do_register)(int ring_fd,
-				       struct io_uring_zcrx_ifq_reg *reg,
-				       void *arg);
-	void		*do_register_arg;
-};
-
-/* A buffer that the application holds, as its CQE named it. */
-struct zn_buf {
-	__u64	off;
-	__u32	len;
-};
-
-/* The refill queue; shared by the creator of an ifq and its importers. */
-struct zn_rq {
-	__u32				*khead;
-	__u32				*ktail;
-	struct io_uring_zcrx_rqe	*rqes;
-	__u32				entries;
-};
-
-struct zn_ifq {
-	struct io_uring		ring;
-	bool			ring_open;
-	bool			imported;	/* maps belong to the creator */
-	void			*area;
-	size_t			area_size;
-	void			*region;
-	size_t			region_size;
-	__u64			mmap_offset;	/* of a kernel_region */
-	__u32			zcrx_id;
-	__u64			area_token;
-	struct zn_rq		rq;
-	struct io_uring_zcrx_notif_stats *stats; /* NULL without */
-	size_t			stats_size;
-	__u64			user_data;	/* of the descriptor */
-	int			listen_fd;
-	int			client_fd;
-	int			server_fd;
-	__u64			sent;		/* stream position of client */
-	__u64			received;	/* stream position of server */
-	struct zn_buf		*held;		/* buffers not given back yet */
-	unsigned int		nr_held;
-	unsigned int		max_held;
-};
 
 /* What zn_reap() has seen; it adds, so that zero it to start over. */
 struct zn_events {
@@ -110,33 +37,6 @@ struct zn_events {
 	unsigned int	others;		/* CQEs of nobody */
 };
 
-int zn_open(struct zn_ifq *q, const struct zn_opts *o);
-/* Close the ring alone; memory, sockets and held buffers stay. */
-void zn_close_ring(struct zn_ifq *q);
-/* Everything; may follow zn_close_ring(). Does nothing on a zeroed @q. */
-void zn_close(struct zn_ifq *q);
-
-/* Open a bare ring as zn_open() does. */
-int zn_open_ring(struct io_uring *ring, const struct zn_opts *o);
-
-/* The system calls, unchanged. */
-int zn_raw_register(int ring_fd, struct io_uring_zcrx_ifq_reg *reg);
-int zn_ctrl(int ring_fd, struct zcrx_ctrl *c);
-/* Result of the query entry; @ret_size (may be NULL) is what was filled. */
-int zn_query(__u32 op, void *data, size_t size, __u32 *ret_size);
-
-int zn_arm(struct zn_ifq *q, __u32 mask);
-int zn_flush_rq(struct zn_ifq *q);
-/* Returns the file descriptor. */
-int zn_export(struct zn_ifq *q);
-/*
- * Open a ring of its own in @imp and import @fd, exported by @from. @imp uses
- * the mappings and the refill queue of @from, so that @from may close its ring
- * but not be closed before @imp. zn_refill() does not lock: threads that share
- * an ifq take turns.
- */
-int zn_import(struct zn_ifq *imp, const struct zn_ifq *from, int fd,
-	      const struct zn_opts *o);
 /*
  * Open @q, and import it as @imp, which gets the connection: its events notify
  * the ring of @q and don't run its task work. zn_close() both after an error.
@@ -148,8 +48,9 @@ int zn_open_imported(struct zn_ifq *q, struct zn_ifq *imp,
 int zn_connect(struct zn_ifq *q);
 /* The same through @addr, an address of this network namespace. */
 int zn_connect_addr(struct zn_ifq *q, int family, const char *addr);
-void zn_disconnect(struct zn_ifq *q);
 
+/* Is this what a connection sends from @pos on? */
+bool zn_is_payload(const void *data, size_t len, __u64 pos);
 /* Submit a multishot receive; @len 0 means without a limit. */
 void zn_recv(struct zn_ifq *q, unsigned int len);
 /* Send until done or the socket is full; returns how much was sent. */
@@ -185,15 +86,5 @@ bool zn_rings_freed(void);
 int zn_drop_caps(uid_t uid);
 /* Monotonic time in ms. */
 __u64 zn_now_ms(void);
-
-static inline __u64 zn_align(__u64 x, __u64 a)
-{
-	return (x + a - 1) / a * a;
-}
-
-static inline __u64 zn_load(const __u64 *p)
-{
-	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
 
 #endif /* ZCRX_NOTIF_COMMON_H */

@@ -189,7 +189,8 @@ int zn_remote_start(struct zn_remote *r, struct zn_ifq *i, unsigned int flags,
 		return fd;
 
 	/* The area of the other process is out of reach, but as large. */
-	r->c.area_size = 16 * sysconf(_SC_PAGESIZE);
+	r->c.buf_len = sysconf(_SC_PAGESIZE);
+	r->c.area_size = 16 * r->c.buf_len;
 	r->c.area = calloc(1, r->c.area_size);
 	r->c.user_data = ZN_USER_DATA;
 	if (!r->c.area)

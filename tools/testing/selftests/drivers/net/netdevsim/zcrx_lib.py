@@ -8,6 +8,7 @@ The receiver is the program zcrx_rx, which says how it is driven.
 """
 
 import errno
+import inspect
 import json
 import os
 import socket
@@ -21,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(HERE.parent.as_posix())
 
 # pylint: disable=wrong-import-position
-from lib.py import KsftFailEx, KsftSkipEx, NetNS, NetNSEnter, NetdevSimDev
+from lib.py import KsftFailEx, KsftSkipEx, NetDrvEpEnv, NetNSEnter
 from lib.py import cmd, defer, ethtool, ip, ksft_eq
 
 # Of struct zcrx_notification_desc.type_mask
@@ -56,7 +57,7 @@ def wait_until(cond, what, deadline=DEADLINE):
 
 
 def _make_pattern():
-    """The same as in zcrx_rx.c"""
+    """The same as in zcrx_notif_common.c"""
     value = 1
     period = bytearray()
     for _ in range(PATTERN_PERIOD):
@@ -87,41 +88,29 @@ def _write_file(name, value):
         f.write(str(value))
 
 
-class Pair:
+class Pair(NetDrvEpEnv):
     """
-    Two linked netdevsims with some queues each: `dev` here, which receives and
-    splits headers and data, and `peer` in a network namespace of its own.
-    Made for one test case, which takes it down when it ends.
+    Two linked netdevsims with some queues each; the one here receives and
+    splits headers and data. Made for one test case, which takes it down when
+    it ends.
     """
     QUEUE = 1   # the one with zcrx
     OTHER = 0   # the one without
-    ADDRS = {4: ("192.0.2.1", "192.0.2.2", 24),
-             6: ("2001:db8::1", "2001:db8::2", 64)}
+
+    # What __del__() looks for, although __init__() may skip the test
+    remote = _netns = _ns = _ns_peer = None
 
     def __init__(self, netnl, queues=2):
         free_packets_at_once()
+        if "queue_count" not in inspect.signature(NetDrvEpEnv).parameters:
+            raise KsftSkipEx("NetDrvEpEnv cannot create devices with queues")
+        super().__init__(__file__, nsim_test=True, queue_count=queues)
+        defer(self.__del__)
         self.netnl = netnl
-        self.netns = NetNS()
-        defer(self.netns.__del__)
-        self.dev = NetdevSimDev(queue_count=queues)
-        defer(self.dev.remove)
-        self.peer = NetdevSimDev(queue_count=queues, ns=self.netns)
-        defer(self.peer.remove)
-        self.nsim = self.dev.nsims[0]
-        self.ifname, self.ifindex = self.nsim.ifname, self.nsim.ifindex
-        self.peer_ifname = self.peer.nsims[0].ifname
-
-        self._link()
         self._configure(f"-G {self.ifname} tcp-data-split on hds-thresh 0")
         # Addresses and so the connections outlive the interface going down.
         _write_file(f"/proc/sys/net/ipv6/conf/{self.ifname}/keep_addr_on_down",
                     1)
-        for ipver, (_, peer, plen) in self.ADDRS.items():
-            nodad = "nodad" if ipver == 6 else ""
-            ip(f"addr add {peer}/{plen} dev {self.peer_ifname} {nodad}",
-               ns=self.netns)
-        self.set_up()
-        ip(f"link set dev {self.peer_ifname} up", ns=self.netns)
         # All that no rule is about arrives on the first queue.
         self._configure(f"-X {self.ifname} equal 1")
 
@@ -131,20 +120,6 @@ class Pair:
         if cmd(f"ethtool {args}", fail=False).ret:
             raise KsftSkipEx(f"netdevsim of this kernel, or ethtool, cannot: "
                              f"ethtool {args}")
-
-    def _link(self):
-        with open("/proc/self/ns/net", "rb") as ns0, \
-             open(f"/run/netns/{self.netns.name}", "rb") as ns1:
-            NetdevSimDev.ctrl_write(
-                "link_device", f"{ns0.fileno()}:{self.ifindex} "
-                f"{ns1.fileno()}:{self.peer.nsims[0].ifindex}")
-
-    def set_up(self):
-        """Give the device its addresses and set it up"""
-        for ipver, (addr, _, plen) in self.ADDRS.items():
-            nodad = "nodad" if ipver == 6 else ""
-            ip(f"addr add {addr}/{plen} dev {self.ifname} {nodad}")
-        ip(f"link set dev {self.ifname} up")
 
     def steer(self, port, queue):
         """Let TCP to a port arrive on a queue, returns the rules' IDs"""
@@ -158,7 +133,15 @@ class Pair:
 
     def reset_queue(self, mode):
         """Restart the queue, in one of the orders that netdevsim knows"""
-        self.nsim.dfs_write("queue_reset", f"{self.QUEUE} {mode}")
+        self._ns.nsims[0].dfs_write("queue_reset", f"{self.QUEUE} {mode}")
+
+    def remove_device(self):
+        """Remove the device here"""
+        self._ns.remove()
+
+    def devices_are_gone(self):
+        """Say that both were removed by other means"""
+        self._ns.removed = self._ns_peer.removed = True
 
     def queue(self):
         """What netlink says of the queue"""
@@ -197,7 +180,7 @@ class Pair:
         background, and page pools look at what they wait for once a second.
         """
         wait_until(lambda: not self.zcrx_pools(), "the page pools to be freed")
-        if not self.dev.removed:
+        if not self._ns.removed:
             queues = self.netnl.queue_get({"ifindex": self.ifindex}, dump=True)
             ksft_eq([q for q in queues if "io-uring" in q], [])
 
@@ -360,8 +343,8 @@ class Flow:
         if pair:
             self.rules = pair.steer(port,
                                     pair.QUEUE if queue is None else queue)
-            addr = pair.ADDRS[ipver][0]
-            with NetNSEnter(pair.netns.name):
+            addr = pair.addr_v[str(ipver)]
+            with NetNSEnter(pair.remote.name):
                 self._sock = self._socket(ipver)
         else:
             addr = "::1" if ipver == 6 else "127.0.0.1"

@@ -197,8 +197,8 @@ def corrupted_packets_are_not_delivered(netnl) -> None:
     leaves a packet with a wrong one whole, for TCP to count and drop.
     """
     pair = Pair(netnl)
-    if cmd(f"tc qdisc add dev {pair.peer_ifname} root netem corrupt 10%",
-           ns=pair.netns, fail=False).ret:
+    if cmd(f"tc qdisc add dev {pair.remote_ifname} root netem corrupt 10%",
+           host=pair.remote, fail=False).ret:
         raise KsftSkipEx("the kernel has no netem, or there is no tc")
     before = _csum_errors()
     rx = Receiver(pair, "--area", 16 * MB)
@@ -337,7 +337,7 @@ def large_buffers_given_back_in_pieces(netnl) -> None:
     """
     size = 8 * MB
     pair = Pair(netnl)
-    cmd(f"ethtool -K {pair.peer_ifname} tso off gso off", ns=pair.netns)
+    cmd(f"ethtool -K {pair.remote_ifname} tso off gso off", host=pair.remote)
     zl.need_huge_pages(size)
     rx = Receiver(pair, "--area", size, "--kind", "huge", "--buf-len", 2 * MB,
                   "--rq-entries", 32768, "--hold")

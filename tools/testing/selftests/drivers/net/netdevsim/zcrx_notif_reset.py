@@ -208,7 +208,7 @@ def device_removal(netnl, end) -> None:
     """
     pair = Pair(netnl)
     rx, flow = _traffic(pair)
-    pair.dev.remove()
+    pair.remove_device()
 
     rx.do("hold")
     rx.do("refill")
@@ -232,7 +232,7 @@ def device_removal_without_buffers(netnl) -> None:
     flow = Flow(pair, rx)
     flow.start()
     ksft_eq(rx.notification(), NO_BUFFERS)
-    pair.dev.remove()
+    pair.remove_device()
 
     rx.do(f"arm {NO_BUFFERS}")
     rx.do("give")
@@ -298,7 +298,9 @@ def move_to_another_namespace(netnl) -> None:
 
     ip(f"link set dev {pair.ifname} netns {other.name}")
     ip(f"link set dev {pair.ifname} netns {os.getpid()}", ns=other)
-    pair.set_up()
+    for addr in f"{pair.addr_v['4']}/24", f"{pair.addr_v['6']}/64 nodad":
+        ip(f"addr add {addr} dev {pair.ifname}")
+    ip(f"link set dev {pair.ifname} up")
     ksft_in("io-uring", pair.queue())
     flow.wait_progress(256 * KB)
     _finish(pair, rx, flow)
@@ -340,7 +342,7 @@ def module_removal(netnl) -> None:
     # Waiting in the kernel it could not be killed, by this test either.
     with subprocess.Popen(["rmmod", "netdevsim"]) as rmmod:
         ksft_eq(rmmod.wait(zl.DEADLINE), 0)
-    pair.dev.removed = pair.peer.removed = True
+    pair.devices_are_gone()
     rx.do(f"arm {NO_BUFFERS}")
     rx.do("give")
     rx.do("flush")

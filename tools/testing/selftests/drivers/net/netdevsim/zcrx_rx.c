@@ -54,8 +54,6 @@
 #define MAX_LISTENERS	2
 #define MAX_CONNS	16
 
-/* A prime, so that pages, buffers and segments begin at different places. */
-#define PATTERN_PERIOD	65521
 #define PATTERN_STRIDE	4099	/* between the streams of two ports */
 
 /* The upper half of user_data; the lower half is an index. */
@@ -67,7 +65,7 @@ enum what {
 
 struct conn {
 	int			fd;
-	struct ifq		*ifq;
+	struct zn_ifq		*ifq;
 	unsigned int		seed;
 	unsigned long long	bytes;
 	bool			corrupt;
@@ -75,16 +73,17 @@ struct conn {
 
 /* A piece of a buffer that we have. */
 struct piece {
-	struct ifq		*ifq;
+	struct zn_ifq		*ifq;
 	__u64			off;
 	__u32			len;
 	unsigned int		conn;
 	unsigned long long	pos;
 };
 
-static struct ifq q;
-static struct ifq second;	/* on the ring of the first */
+static struct zn_ifq q;
+static struct zn_ifq second;	/* on the ring of the first */
 static int second_queue = -1;
+static struct zcrx_notification_desc desc = { .user_data = ZN_USER_DATA };
 static bool auto_refill;
 static bool flush_always;
 
@@ -102,42 +101,21 @@ static char input[4096];
 static size_t input_len;
 static bool stop;
 
-/* Longer than the period, so that a chunk of a period is in one piece. */
-static unsigned char pattern[2 * PATTERN_PERIOD];
-
-static void make_pattern(void)
-{
-	unsigned int x = 1;
-	size_t i;
-
-	for (i = 0; i < PATTERN_PERIOD; i++) {
-		x = x * 1103515245 + 12345;
-		pattern[i] = x >> 16;
-		pattern[i + PATTERN_PERIOD] = pattern[i];
-	}
-}
-
-static bool is_expected(const unsigned char *data, size_t len,
-			unsigned int seed, unsigned long long pos)
-{
-	pos += (unsigned long long)seed * PATTERN_STRIDE;
-	while (len) {
-		size_t n = len < PATTERN_PERIOD ? len : PATTERN_PERIOD;
-
-		if (memcmp(data, pattern + pos % PATTERN_PERIOD, n))
-			return false;
-		data += n;
-		pos += n;
-		len -= n;
-	}
-	return true;
-}
-
 static void fail(const char *what, int error)
 {
 	printf("{\"ev\": \"failed\", \"what\": \"%s\", \"errno\": %d}\n",
 	       what, -error);
 	exit(1);
+}
+
+/* A kernel that lacks this is a reason to skip a test. */
+static void need_query(__u32 op, const char *what)
+{
+	__u64 answer[16];
+	int ret = zn_query(op, answer, sizeof(answer), NULL);
+
+	if (ret)
+		fail(what, ret);
 }
 
 static struct io_uring_sqe *get_sqe(void)
@@ -175,9 +153,7 @@ static void receive(unsigned int i)
 {
 	struct io_uring_sqe *sqe = get_sqe();
 
-	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, conns[i].fd, NULL, 0, 0);
-	sqe->ioprio |= IORING_RECV_MULTISHOT;
-	sqe->zcrx_ifq_idx = conns[i].ifq->id;
+	zn_prep_recv(sqe, conns[i].ifq, conns[i].fd, 0);
 	tag(sqe, W_RECV, i);
 }
 
@@ -257,15 +233,14 @@ static void report_corrupt(struct piece *p, const char *when)
 
 static bool is_right(const struct piece *p)
 {
-	return is_expected(p->ifq->area + p->off, p->len, conns[p->conn].seed,
-			   p->pos);
+	return zn_is_payload(p->ifq->area + p->off, p->len,
+			     conns[p->conn].seed * PATTERN_STRIDE + p->pos);
 }
 
 static void received(unsigned int i, const struct io_uring_cqe *cqe)
 {
 	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
 	struct conn *c = &conns[i];
-	const struct ifq *ifq = c->ifq;
 	struct piece p = {
 		.ifq = c->ifq,
 		.off = rcqe->off & ~IORING_ZCRX_AREA_MASK,
@@ -275,9 +250,7 @@ static void received(unsigned int i, const struct io_uring_cqe *cqe)
 	};
 
 	c->bytes += p.len;
-	if ((rcqe->off & IORING_ZCRX_AREA_MASK) != ifq->area_token ||
-	    p.off >= ifq->area_size ||
-	    p.len > ifq->buf_len - p.off % ifq->buf_len) {
+	if (!zn_is_in_a_buffer(c->ifq, rcqe->off, p.len)) {
 		report_corrupt(&p, "bounds");
 		return;
 	}
@@ -303,20 +276,20 @@ static int give(unsigned int n)
 	for (i = 0; i < n && !ret; i++) {
 		if (!is_right(&pieces[i]))
 			report_corrupt(&pieces[i], "return");
-		ret = ifq_refill(pieces[i].ifq, pieces[i].off,
-				 pieces[i].len);
+		ret = zn_give_back(pieces[i].ifq, pieces[i].off |
+				   pieces[i].ifq->area_token, pieces[i].len);
 	}
 	nr_given += i;
 	nr_pieces -= i;
 	memmove(pieces, pieces + i, nr_pieces * sizeof(*pieces));
 	if (!ret && i && flush_always)
-		ret = ifq_flush(&q);
+		ret = zn_flush_rq(&q);
 	return ret;
 }
 
 static unsigned long long load(const __u64 *counter)
 {
-	return q.stats ? __atomic_load_n(counter, __ATOMIC_ACQUIRE) : 0;
+	return q.stats ? zn_load(counter) : 0;
 }
 
 static void show_stats(void)
@@ -363,13 +336,13 @@ static void command(const char *line)
 		auto_refill = true;
 		ret = give(-1);
 	} else if (!strcmp(line, "flush")) {
-		ret = ifq_flush(&q);
+		ret = zn_flush_rq(&q);
 	} else if (!strcmp(line, "visit")) {
 		ret = visits_start(&q);
 	} else if (!strcmp(line, "leave")) {
 		visits_stop();
 	} else if (sscanf(line, "arm %u", &n) == 1) {
-		ret = ifq_arm(&q, n);
+		ret = zn_arm(&q, n);
 	} else if (sscanf(line, "recv %u", &n) == 1 && n < nr_conns) {
 		receive(n);
 	} else if (sscanf(line, "move %u", &n) == 1 && n < nr_conns &&
@@ -407,7 +380,7 @@ static void handle(const struct io_uring_cqe *cqe, unsigned int ready,
 	unsigned int i = (__u32)cqe->user_data;
 
 	nr_cqes++;
-	if (cqe->user_data == NOTIF_USER_DATA) {
+	if (cqe->user_data == ZN_USER_DATA) {
 		nr_notifs++;
 		printf("{\"ev\": \"notif\", \"res\": %d, \"flags\": %u, ",
 		       cqe->res, cqe->flags);
@@ -459,7 +432,7 @@ static void loop(void)
 		if (ret < 0 && ret != -EINTR)
 			fail("waiting", ret);
 		ready = io_uring_cq_ready(&q.ring);
-		ifq_begin_read(&q);
+		begin_read(&q);
 		io_uring_for_each_cqe(&q.ring, head, cqe)
 			handle(cqe, ready, slept);
 		io_uring_cq_advance(&q.ring, ready);
@@ -468,7 +441,7 @@ static void loop(void)
 			if (ret)
 				fail("refilling", ret);
 		}
-		ifq_end_read(&q);
+		end_read(&q);
 	}
 }
 
@@ -518,16 +491,17 @@ static void parse(int argc, char **argv, struct options *o)
 				NULL)) != -1) {
 		switch (c) {
 		case 'i':
-			o->interface = optarg;
+			o->ifq.interface = optarg;
 			break;
 		case 'q':
-			o->queue = strtoul(optarg, NULL, 0);
+			o->ifq.queue = strtoul(optarg, NULL, 0);
 			break;
 		case '2':
 			second_queue = strtol(optarg, NULL, 0);
 			break;
 		case 'a':
-			o->area_size = strtoul(optarg, NULL, 0);
+			o->ifq.area_pages = strtoul(optarg, NULL, 0) /
+					    sysconf(_SC_PAGESIZE);
 			break;
 		case 'k':
 			if (!strcmp(optarg, "huge"))
@@ -538,18 +512,16 @@ static void parse(int argc, char **argv, struct options *o)
 				show_help();
 			break;
 		case 'b':
-			o->rx_buf_len = strtoul(optarg, NULL, 0);
+			o->ifq.rx_buf_len = strtoul(optarg, NULL, 0);
 			break;
 		case 'r':
-			o->rq_entries = strtoul(optarg, NULL, 0);
+			o->ifq.rq_entries = strtoul(optarg, NULL, 0);
 			break;
 		case 'm':
-			o->type_mask = strtoul(optarg, NULL, 0);
-			o->describe = true;
+			desc.type_mask = strtoul(optarg, NULL, 0);
 			break;
 		case 's':
-			o->stats = true;
-			o->describe = true;
+			o->ifq.stats = true;
 			break;
 		case 'l':
 			o->listeners = strtoul(optarg, NULL, 0);
@@ -577,9 +549,18 @@ static void parse(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o = {
-		.area_size	= 4 << 20,
-		.rq_entries	= 4096,
-		.listeners	= 1,
+		.ifq = {
+			.area_pages	= (4 << 20) / sysconf(_SC_PAGESIZE),
+			.rq_entries	= 4096,
+			.sq_entries	= 64,
+			/*
+			 * A receive ends when it finds no room for a completion.
+			 * There are several per buffer when packets are small.
+			 */
+			.cq_entries	= 16384,
+			.desc		= &desc,
+		},
+		.listeners = 1,
 	};
 	const char *what;
 	unsigned int i;
@@ -587,17 +568,18 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	parse(argc, argv, &o);
-	make_pattern();
 	auto_refill = !o.hold;
 	flush_always = o.flush;
 
+	need_query(IO_URING_QUERY_ZCRX, "query");
+	need_query(IO_URING_QUERY_ZCRX_NOTIF, "query of notifications");
 	if (o.faults || o.fail_cache)
 		register_with_faults(&o);
-	ret = ifq_open(&q, &o, &what);
+	ret = open_ifq(&q, &o, &what);
 	if (!ret && second_queue >= 0) {
-		o.queue = second_queue;
-		second.ring = q.ring;
-		ret = ifq_open(&second, &o, &what);
+		o.ifq.queue = second_queue;
+		o.ifq.ring = &q.ring;
+		ret = open_ifq(&second, &o, &what);
 	}
 	if (ret)
 		fail(what, ret);
@@ -612,6 +594,6 @@ int main(int argc, char **argv)
 	read_stdin();
 	loop();
 	visits_stop();
-	ifq_close(&q);
+	zn_close(&q);
 	return 0;
 }

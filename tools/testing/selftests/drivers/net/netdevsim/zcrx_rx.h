@@ -2,25 +2,14 @@
 /*
  * The parts of zcrx_rx, a receiver on io_uring zero-copy receive that a script
  * drives: zcrx_rx.c has the connections, the commands and the events,
- * zcrx_rx_ifq.c has the zcrx instance with its area and its refill queue,
- * zcrx_rx_fault.c registers instances while things fail, and zcrx_rx_visit.c
- * has other rings that come and go.
+ * zcrx_rx_area.c the areas that a zcrx instance can have, zcrx_rx_fault.c
+ * registers instances while things fail, and zcrx_rx_visit.c has other rings
+ * that come and go.
  */
 #ifndef ZCRX_RX_H
 #define ZCRX_RX_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-/*
- * The kernel's own headers come first: liburing carries older copies, which
- * share their include guards.
- */
-#include <linux/io_uring.h>
-#include <linux/io_uring/query.h>
-#include <liburing.h>
-
-#define NOTIF_USER_DATA	0x6e6f746966696564ULL
+#include "../../../io_uring/zcrx_notif_common.h"
 
 enum area_kind {
 	AREA_NORMAL,
@@ -29,56 +18,20 @@ enum area_kind {
 };
 
 struct options {
-	const char	*interface;	/* NULL: ZCRX_REG_NODEV */
-	unsigned int	queue;
-	size_t		area_size;
+	struct zn_opts	ifq;
 	enum area_kind	area_kind;
-	unsigned int	rx_buf_len;	/* 0: a page */
-	unsigned int	rq_entries;
-	bool		describe;	/* pass a notification descriptor */
-	__u32		type_mask;
-	bool		stats;
 	unsigned int	listeners;
 	bool		hold;
 	bool		flush;
 	bool		faults;		/* fail all that can, one by one */
 	const char	*fail_cache;	/* fail allocations of a slab cache */
-	/* in the place of io_uring_register_ifq() */
-	int		(*do_register)(struct io_uring *ring,
-				       struct io_uring_zcrx_ifq_reg *reg);
 };
 
-struct ifq {
-	struct io_uring		ring;
-	unsigned char		*area;		/* mapped for us to look at */
-	size_t			area_size;
-	int			dmabuf_fd;	/* 0: none */
-	void			*region;	/* of the refill queue */
-	size_t			region_size;
-	__u32			id;
-	__u64			area_token;
-	unsigned int		buf_len;
-	__u32			*rq_head;
-	__u32			*rq_tail;
-	struct io_uring_zcrx_rqe *rqes;
-	unsigned int		rq_entries;
-	struct io_uring_zcrx_notif_stats *stats; /* NULL: none */
-};
-
-/*
- * 0 or a negative errno; @what then names the step that failed. A ring that is
- * there already is used.
- */
-int ifq_open(struct ifq *q, const struct options *o, const char **what);
-/* The ring, then the memory. */
-void ifq_close(struct ifq *q);
-/* Put one entry into the refill queue, which is flushed when it is full. */
-int ifq_refill(struct ifq *q, __u64 off, __u32 len);
-int ifq_flush(struct ifq *q);
-int ifq_arm(struct ifq *q, __u32 mask);
+/* 0 or a negative errno; @what then names the step that failed. */
+int open_ifq(struct zn_ifq *q, const struct options *o, const char **what);
 /* Before and after looking into the area, which may be a dma-buf. */
-void ifq_begin_read(struct ifq *q);
-void ifq_end_read(struct ifq *q);
+void begin_read(struct zn_ifq *q);
+void end_read(struct zn_ifq *q);
 
 /*
  * Register with faults, as the options say, and print what came of it. Whatever
@@ -96,7 +49,7 @@ struct visits {
 };
 
 /* A thread whose rings import the instance, arm, flush, export and go away. */
-int visits_start(const struct ifq *q);
+int visits_start(struct zn_ifq *q);
 /* Does nothing if there are none (any more). */
 void visits_stop(void);
 struct visits visits_get(void);

@@ -34,8 +34,8 @@ static void wrong(const char *what, long long was, long long is)
 	       was, is, fault.ret);
 }
 
-static int register_faulty(struct io_uring *ring,
-			   struct io_uring_zcrx_ifq_reg *reg)
+static int register_faulty(int ring_fd, struct io_uring_zcrx_ifq_reg *reg,
+			   void *unused)
 {
 	struct io_uring_region_desc *rd = (void *)(unsigned long)reg->region_ptr;
 	struct io_uring_zcrx_area_reg *area = (void *)(unsigned long)reg->area_ptr;
@@ -49,7 +49,7 @@ static int register_faulty(struct io_uring *ring,
 		fi_caches(fault.caches);
 	else
 		fi_nth(fault.n);
-	ret = io_uring_register_ifq(ring, reg);
+	ret = zn_raw_register(ring_fd, reg);
 	fault.injected = fi_off();
 	fault.ret = ret;
 	if (!ret)
@@ -62,7 +62,7 @@ static int register_faulty(struct io_uring *ring,
 	*reg = reg_before;
 	*rd = rd_before;
 	*area = area_before;
-	ret = io_uring_register_ifq(ring, reg);
+	ret = zn_raw_register(ring_fd, reg);
 	if (ret)
 		wrong("error when tried again", 0, ret);
 	else if (reg->zcrx_id)
@@ -101,21 +101,21 @@ void register_with_faults(const struct options *opts)
 		printf("{\"ev\": \"faults\", \"missing\": \"%s\"}\n", missing);
 		return;
 	}
-	o.do_register = register_faulty;
+	o.ifq.do_register = register_faulty;
 
 	for (fault.n = 1; fault.n < MAX_FAULTS; fault.n++) {
-		struct ifq q = {};
+		struct zn_ifq q = {};
 		long kb = vmpin_kb();
 		int fds = open_fds();
 		int ret;
 
-		ret = ifq_open(&q, &o, &what);
+		ret = open_ifq(&q, &o, &what);
 		if (ret && !fault.nr_problems) {
 			printf("{\"ev\": \"failed\", \"what\": \"%s\", \"errno\": %d}\n",
 			       what, -ret);
 			exit(1);
 		}
-		ifq_close(&q);
+		zn_close(&q);
 		wait_pinned(kb);
 		if (open_fds() != fds)
 			wrong("open files after all", fds, open_fds());

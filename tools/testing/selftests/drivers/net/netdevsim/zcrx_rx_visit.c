@@ -12,32 +12,16 @@
 
 static struct {
 	pthread_t	thread;
+	const struct zn_ifq *from;
 	int		fd;	/* exported */
 	bool		stop;
 	struct visits	visits;
 } v;
 
-static int ctrl(int ring_fd, struct zcrx_ctrl *c)
-{
-	return io_uring_register(ring_fd, IORING_REGISTER_ZCRX_CTRL, c, 0);
-}
-
-static int export(int ring_fd, __u32 id)
-{
-	struct zcrx_ctrl c = { .zcrx_id = id, .op = ZCRX_CTRL_EXPORT };
-
-	return ctrl(ring_fd, &c) ?: (int)c.zc_export.zcrx_fd;
-}
-
-static int arm(int ring_fd, __u32 id)
+static int arm(struct zn_ifq *q)
 {
 	for (unsigned int t = 0; t < NR_TYPES; t++) {
-		struct zcrx_ctrl c = {
-			.zcrx_id = id,
-			.op = ZCRX_CTRL_ARM_NOTIFICATION,
-			.zc_arm_notif.type_mask = 1 << t,
-		};
-		int ret = ctrl(ring_fd, &c);
+		int ret = zn_arm(q, 1 << t);
 
 		/* -EINVAL: it has not fired */
 		if (ret && ret != -EINVAL)
@@ -47,49 +31,23 @@ static int arm(int ring_fd, __u32 id)
 	return 0;
 }
 
-static int visit_with(int ring_fd)
+static int visit(void)
 {
-	struct io_uring_zcrx_ifq_reg reg = {
-		.if_idx = v.fd,
-		.flags = ZCRX_REG_IMPORT,
-	};
-	struct zcrx_ctrl flush = { .op = ZCRX_CTRL_FLUSH_RQ };
-	int ret;
+	const struct zn_opts o = {};
+	struct zn_ifq q;
+	int ret = zn_import(&q, v.from, v.fd, &o);
 
-	ret = io_uring_register(ring_fd, IORING_REGISTER_ZCRX_IFQ, &reg, 1);
 	if (ret)
 		return ret;
 	/* Leave something for others to arm. */
 	usleep(2000);
-	ret = arm(ring_fd, reg.zcrx_id);
-	if (ret)
-		return ret;
-	flush.zcrx_id = reg.zcrx_id;
-	ret = ctrl(ring_fd, &flush);
-	if (ret)
-		return ret;
-	ret = export(ring_fd, reg.zcrx_id);
+	ret = arm(&q) ?: zn_flush_rq(&q) ?: zn_export(&q);
+	zn_close(&q);
 	if (ret < 0)
 		return ret;
 	close(v.fd);
 	v.fd = ret;
 	return 0;
-}
-
-static int visit(void)
-{
-	struct io_uring_params p = {
-		.flags = IORING_SETUP_SINGLE_ISSUER |
-			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQE32,
-	};
-	struct io_uring ring;
-	int ret = io_uring_queue_init_params(8, &ring, &p);
-
-	if (ret)
-		return ret;
-	ret = visit_with(ring.ring_fd);
-	io_uring_queue_exit(&ring);
-	return ret;
 }
 
 static void *visitor(void *arg)
@@ -103,12 +61,13 @@ static void *visitor(void *arg)
 	return NULL;
 }
 
-int visits_start(const struct ifq *q)
+int visits_start(struct zn_ifq *q)
 {
-	int ret = export(q->ring.ring_fd, q->id);
+	int ret = zn_export(q);
 
 	if (ret < 0)
 		return ret;
+	v.from = q;
 	v.fd = ret;
 	return -pthread_create(&v.thread, NULL, visitor, &v.visits);
 }
