@@ -219,9 +219,12 @@ static int register_ifq(struct zn_ifq *q, const struct zn_opts *o,
 int zn_open(struct zn_ifq *q, const struct zn_opts *o)
 {
 	unsigned int entries = roundup_pow2(o->rq_entries ?: 64);
-	size_t page = sysconf(_SC_PAGESIZE);
-	struct zcrx_notification_desc desc = {};
-	bool with_desc = o->desc || o->stats;
+	size_t page = page_size();
+	struct zcrx_notification_desc desc = {
+		.user_data = ZN_USER_DATA,
+		.type_mask = o->types,
+	};
+	bool with_desc = o->desc || o->types || o->stats;
 	size_t end;
 	int ret;
 
@@ -446,14 +449,20 @@ int zn_open_imported(struct zn_ifq *q, struct zn_ifq *imp,
 	return ret ?: zn_connect(imp);
 }
 
-void zn_recv(struct zn_ifq *q, unsigned int len)
+struct io_uring_sqe *zn_prep_recv(struct zn_ifq *q, int fd, unsigned int len)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
 
-	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, q->server_fd, NULL, len, 0);
+	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, fd, NULL, len, 0);
 	sqe->ioprio |= IORING_RECV_MULTISHOT;
 	sqe->zcrx_ifq_idx = q->zcrx_id;
 	sqe->user_data = ZN_RECV;
+	return sqe;
+}
+
+void zn_recv(struct zn_ifq *q, unsigned int len)
+{
+	zn_prep_recv(q, q->server_fd, len);
 	io_uring_submit(&q->ring);
 }
 
@@ -494,7 +503,7 @@ static void handle_data(struct zn_ifq *q, struct zn_events *ev,
 			const struct io_uring_cqe *cqe)
 {
 	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
-	size_t page = sysconf(_SC_PAGESIZE);
+	size_t page = page_size();
 	__u64 off = rcqe->off & ~IORING_ZCRX_AREA_MASK;
 	__u32 len = cqe->res;
 
@@ -628,13 +637,7 @@ static int receive_a_byte(struct zn_ifq *q, struct zn_events *ev)
 		return -EIO;
 	ev->recv_ended = false;
 	zn_recv(q, 1);
-	while (!ev->recv_ended) {
-		int ret = zn_reap(q, ev, 1, ZN_TIMEOUT);
-
-		if (ret < 0)
-			return ret;
-	}
-	return ev->recv_end_res;
+	return zn_reap_end(q, ev) ?: ev->recv_end_res;
 }
 
 int zn_make_copy(struct zn_ifq *q, struct zn_events *ev)
@@ -687,4 +690,59 @@ int zn_drop_caps(uid_t uid)
 	if (syscall(__NR_capset, &hdr, data))
 		return -errno;
 	return 0;
+}
+
+int zn_open_connected(struct zn_ifq *q, const struct zn_opts *o)
+{
+	int ret = zn_open(q, o);
+
+	if (ret)
+		return ret;
+	ret = zn_connect(q);
+	if (ret)
+		zn_close(q);
+	return ret;
+}
+
+int zn_reap_end(struct zn_ifq *q, struct zn_events *ev)
+{
+	return zn_reap_bytes(q, ev, ~0ULL - ev->bytes);
+}
+
+int zn_unread(const struct zn_ifq *q)
+{
+	int n = -1;
+
+	return ioctl(q->server_fd, FIONREAD, &n) ? -errno : n;
+}
+
+int zn_fill_cq(struct zn_ifq *q, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
+
+		if (!sqe)
+			return -EBUSY;
+		io_uring_prep_nop(sqe);
+		sqe->user_data = ZN_NOP + i;
+	}
+	return io_uring_submit_and_get_events(&q->ring) == nr ? 0 : -EIO;
+}
+
+int zn_make_event(struct zn_ifq *q, struct zn_events *ev, __u32 type)
+{
+	if (type == ZCRX_NOTIF_NO_BUFFERS)
+		return zn_make_no_buffers(q, ev);
+	zn_refill(q, q->nr_held);
+	return zn_make_copy(q, ev);
+}
+
+bool zn_all_are(const void *p, size_t n, unsigned char value)
+{
+	const unsigned char *byte = p;
+
+	while (n--)
+		if (*byte++ != value)
+			return false;
+	return true;
 }

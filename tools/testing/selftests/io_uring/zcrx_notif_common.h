@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 /*
  * The kernel's own headers come first: liburing carries older copies, which
@@ -42,7 +43,9 @@ struct zn_opts {
 	unsigned int	ring_flags;		/* extra IORING_SETUP_* */
 	unsigned int	sq_entries;		/* default 8 */
 	unsigned int	cq_entries;		/* default 512 */
-	const struct zcrx_notification_desc *desc; /* NULL: none */
+	/* The descriptor; or one of these types with ZN_USER_DATA. */
+	const struct zcrx_notification_desc *desc;
+	__u32		types;
 	bool		stats;			/* behind the rq entries */
 	bool		kernel_region;		/* mmap() it from the ring */
 	unsigned int	region_extra_pages;
@@ -195,5 +198,33 @@ static inline __u64 zn_load(const __u64 *p)
 {
 	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
+
+static inline unsigned int zn_div_up(size_t n, size_t d)
+{
+	return (n + d - 1) / d;
+}
+
+static inline size_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+/* zn_open() and zn_connect() */
+int zn_open_connected(struct zn_ifq *q, const struct zn_opts *o);
+/* A receive of @fd as of zn_recv(), which is not submitted yet. */
+struct io_uring_sqe *zn_prep_recv(struct zn_ifq *q, int fd, unsigned int len);
+/* Reap until the receive ended; 0 or -ETIME. */
+int zn_reap_end(struct zn_ifq *q, struct zn_events *ev);
+/* Bytes in the socket that @q receives from, or a negative errno. */
+int zn_unread(const struct zn_ifq *q);
+/* Post @nr CQEs with user_data from ZN_NOP on; as many as there are SQEs. */
+#define ZN_NOP		0x1000
+int zn_fill_cq(struct zn_ifq *q, unsigned int nr);
+/*
+ * Make one event of @type as zn_make_copy() or zn_make_no_buffers(). For a copy
+ * all held buffers are given back before.
+ */
+int zn_make_event(struct zn_ifq *q, struct zn_events *ev, __u32 type);
+bool zn_all_are(const void *p, size_t n, unsigned char value);
 
 #endif /* ZCRX_NOTIF_COMMON_H */
