@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fault_inject.h"
+#include "leaks.h"
 
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 #define DEBUGFS		"/sys/kernel/debug/"
@@ -49,43 +50,6 @@ static enum { OFF, NTH, COPY, CACHES } mode;
 static __thread int nth_fd = -1, make_it_fail_fd = -1;
 static const char *const *failing;
 
-static int write_file(const char *file, const char *value)
-{
-	int fd = open(file, O_WRONLY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, value, strlen(value)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-static int write_number(const char *file, unsigned int n)
-{
-	char value[16];
-
-	snprintf(value, sizeof(value), "%u", n);
-	return write_file(file, value);
-}
-
-static int read_file(const char *file, char *value, size_t size)
-{
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, value, size - 1);
-	close(fd);
-	if (n < 0)
-		return -EIO;
-	value[n] = '\0';
-	value[strcspn(value, "\n")] = '\0';
-	return 0;
-}
-
 const char *fi_setup(void)
 {
 	static char missing[256];
@@ -94,9 +58,9 @@ const char *fi_setup(void)
 		const struct setting *s = &settings[i];
 		int ret;
 
-		ret = read_file(s->file, before[i], sizeof(before[i]));
+		ret = read_setting(s->file, before[i], sizeof(before[i]));
 		if (!ret)
-			ret = write_file(s->file, s->value);
+			ret = write_setting(s->file, s->value);
 		if (ret) {
 			snprintf(missing, sizeof(missing),
 				 "needs fault injection and root, %s: %s",
@@ -117,7 +81,7 @@ void fi_restore(void)
 {
 	while (nr_changed) {
 		nr_changed--;
-		write_file(settings[nr_changed].file, before[nr_changed]);
+		write_setting(settings[nr_changed].file, before[nr_changed]);
 	}
 }
 
@@ -170,7 +134,7 @@ static int mark_caches(const char *const *caches, const char *value)
 
 		snprintf(file, sizeof(file), "/sys/kernel/slab/%s/failslab",
 			 *caches);
-		ret = write_file(file, value) ?: ret;
+		ret = write_setting(file, value) ?: ret;
 	}
 	return ret;
 }
@@ -185,7 +149,7 @@ int fi_caches(const char *const *caches)
 	}
 	mode = CACHES;
 	failing = caches;
-	if (write_file(FAILSLAB "cache-filter", "Y") ||
+	if (write_setting(FAILSLAB "cache-filter", "Y") ||
 	    write_number(FAILSLAB "probability", 100))
 		abort();
 	make_it_fail();
@@ -219,7 +183,7 @@ static bool copy_off(void)
 			abort();
 		injected = false;
 	}
-	if (read_file(USERCOPY "times", left, sizeof(left)) ||
+	if (read_setting(USERCOPY "times", left, sizeof(left)) ||
 	    write_number(USERCOPY "probability", 0))
 		abort();
 	return injected && !atoi(left);
@@ -229,7 +193,7 @@ static bool caches_off(void)
 {
 	if (pwrite(make_it_fail_fd, "0", 1, 0) != 1 ||
 	    write_number(FAILSLAB "probability", 0) ||
-	    write_file(FAILSLAB "cache-filter", "N"))
+	    write_setting(FAILSLAB "cache-filter", "N"))
 		abort();
 	mark_caches(failing, "0");
 	return true;

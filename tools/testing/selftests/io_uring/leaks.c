@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,11 @@ long vmpin_kb(void)
 			kb = -1;
 	fclose(f);
 	return kb;
+}
+
+bool vmpin_is(void *kb)
+{
+	return vmpin_kb() == *(long *)kb;
 }
 
 int open_fds(void)
@@ -72,4 +78,42 @@ int iou_exit_workers(void)
 	}
 	closedir(dir);
 	return n;
+}
+
+int read_setting(const char *file, char *value, size_t size)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	*value = '\0';
+	if (fd < 0)
+		return -errno;
+	n = read(fd, value, size - 1);
+	close(fd);
+	if (n < 0)
+		return -EIO;
+	value[n] = '\0';
+	value[strcspn(value, "\n")] = '\0';
+	return 0;
+}
+
+int write_setting(const char *file, const char *value)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, strlen(value)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int write_number(const char *file, unsigned long n)
+{
+	char value[24];
+
+	snprintf(value, sizeof(value), "%lu", n);
+	return write_setting(file, value);
 }

@@ -188,9 +188,12 @@ static int register_ifq(struct zn_ifq *q, const struct zn_opts *o,
 static int open_ifq(struct zn_ifq *q, const struct zn_opts *o)
 {
 	unsigned int entries = roundup_pow2(o->rq_entries ?: 64);
-	size_t page = sysconf(_SC_PAGESIZE);
-	struct zcrx_notification_desc desc = {};
-	bool with_desc = o->desc || o->stats;
+	size_t page = page_size();
+	struct zcrx_notification_desc desc = {
+		.user_data = ZN_USER_DATA,
+		.type_mask = o->types,
+	};
+	bool with_desc = o->desc || o->types || o->stats;
 	size_t end;
 	int ret;
 
@@ -228,7 +231,7 @@ int zn_open(struct zn_ifq *q, const struct zn_opts *o)
 	int ret;
 
 	init_ifq(q);
-	q->area_size = (o->area_pages ?: 16) * sysconf(_SC_PAGESIZE);
+	q->area_size = (o->area_pages ?: 16) * page_size();
 	q->area = o->area;
 	q->dmabuf_fd = o->dmabuf_fd;
 	ret = open_ifq(q, o);

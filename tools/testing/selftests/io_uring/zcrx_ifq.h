@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <unistd.h>
 
 /*
  * The kernel's own headers come first: liburing carries older copies, which
@@ -39,7 +40,9 @@ struct zn_opts {
 	unsigned int	ring_flags;		/* extra IORING_SETUP_* */
 	unsigned int	sq_entries;		/* default 8 */
 	unsigned int	cq_entries;		/* default 512 */
-	const struct zcrx_notification_desc *desc; /* NULL: none */
+	/* The descriptor; or one of these types with ZN_USER_DATA. */
+	const struct zcrx_notification_desc *desc;
+	__u32		types;
 	bool		stats;			/* behind the rq entries */
 	bool		kernel_region;		/* mmap() it from the ring */
 	unsigned int	region_extra_pages;
@@ -131,6 +134,16 @@ int zn_export(struct zn_ifq *q);
  */
 int zn_import(struct zn_ifq *imp, const struct zn_ifq *from, int fd,
 	      const struct zn_opts *o);
+
+static inline unsigned int zn_div_up(size_t n, size_t d)
+{
+	return (n + d - 1) / d;
+}
+
+static inline size_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
 
 static inline __u64 zn_align(__u64 x, __u64 a)
 {

@@ -29,13 +29,9 @@ FIXTURE_VARIANT_ADD(arm, importer) { .importer = true };
 
 FIXTURE_SETUP(arm)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
 	const struct zn_opts o = {
 		.area_pages = AREA_PAGES,
-		.desc = &desc,
+		.types = ZN_ALL_TYPES,
 		.stats = true,
 	};
 
@@ -311,8 +307,7 @@ FIXTURE_SETUP(unasked)
 		.desc = variant->no_desc ? NULL : &desc,
 	};
 
-	ASSERT_EQ(0, zn_open(&self->q, &o));
-	ASSERT_EQ(0, zn_connect(&self->q));
+	ASSERT_EQ(0, zn_open_connected(&self->q, &o));
 }
 
 FIXTURE_TEARDOWN(unasked)

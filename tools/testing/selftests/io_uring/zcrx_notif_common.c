@@ -151,12 +151,18 @@ int zn_open_imported(struct zn_ifq *q, struct zn_ifq *imp,
 	return ret ?: zn_connect(imp);
 }
 
-void zn_recv(struct zn_ifq *q, unsigned int len)
+struct io_uring_sqe *zn_recv_sqe(struct zn_ifq *q, int fd, unsigned int len)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
 
-	zn_prep_recv(sqe, q, q->server_fd, len);
+	zn_prep_recv(sqe, q, fd, len);
 	sqe->user_data = ZN_RECV;
+	return sqe;
+}
+
+void zn_recv(struct zn_ifq *q, unsigned int len)
+{
+	zn_recv_sqe(q, q->server_fd, len);
 	io_uring_submit(&q->ring);
 }
 
@@ -314,13 +320,7 @@ static int receive_a_byte(struct zn_ifq *q, struct zn_events *ev)
 		return -EIO;
 	ev->recv_ended = false;
 	zn_recv(q, 1);
-	while (!ev->recv_ended) {
-		int ret = zn_reap(q, ev, 1, ZN_TIMEOUT);
-
-		if (ret < 0)
-			return ret;
-	}
-	return ev->recv_end_res;
+	return zn_reap_end(q, ev) ?: ev->recv_end_res;
 }
 
 int zn_make_copy(struct zn_ifq *q, struct zn_events *ev)
@@ -373,4 +373,59 @@ int zn_drop_caps(uid_t uid)
 	if (syscall(__NR_capset, &hdr, data))
 		return -errno;
 	return 0;
+}
+
+int zn_open_connected(struct zn_ifq *q, const struct zn_opts *o)
+{
+	int ret = zn_open(q, o);
+
+	if (ret)
+		return ret;
+	ret = zn_connect(q);
+	if (ret)
+		zn_close(q);
+	return ret;
+}
+
+int zn_reap_end(struct zn_ifq *q, struct zn_events *ev)
+{
+	return zn_reap_bytes(q, ev, ~0ULL - ev->bytes);
+}
+
+int zn_unread(const struct zn_ifq *q)
+{
+	int n = -1;
+
+	return ioctl(q->server_fd, FIONREAD, &n) ? -errno : n;
+}
+
+int zn_fill_cq(struct zn_ifq *q, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
+
+		if (!sqe)
+			return -EBUSY;
+		io_uring_prep_nop(sqe);
+		sqe->user_data = ZN_NOP + i;
+	}
+	return io_uring_submit_and_get_events(&q->ring) == nr ? 0 : -EIO;
+}
+
+int zn_make_event(struct zn_ifq *q, struct zn_events *ev, __u32 type)
+{
+	if (type == ZCRX_NOTIF_NO_BUFFERS)
+		return zn_make_no_buffers(q, ev);
+	zn_refill(q, q->nr_held);
+	return zn_make_copy(q, ev);
+}
+
+bool zn_all_are(const void *p, size_t n, unsigned char value)
+{
+	const unsigned char *byte = p;
+
+	while (n--)
+		if (*byte++ != value)
+			return false;
+	return true;
 }

@@ -9,6 +9,7 @@
 #define ZCRX_NOTIF_COMMON_H
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "zcrx_ifq.h"
 
@@ -86,5 +87,23 @@ bool zn_rings_freed(void);
 int zn_drop_caps(uid_t uid);
 /* Monotonic time in ms. */
 __u64 zn_now_ms(void);
+
+/* zn_open() and zn_connect() */
+int zn_open_connected(struct zn_ifq *q, const struct zn_opts *o);
+/* A receive of @fd as of zn_recv(), which is not submitted yet. */
+struct io_uring_sqe *zn_recv_sqe(struct zn_ifq *q, int fd, unsigned int len);
+/* Reap until the receive ended; 0 or -ETIME. */
+int zn_reap_end(struct zn_ifq *q, struct zn_events *ev);
+/* Bytes in the socket that @q receives from, or a negative errno. */
+int zn_unread(const struct zn_ifq *q);
+/* Post @nr CQEs with user_data from ZN_NOP on; as many as there are SQEs. */
+#define ZN_NOP		0x1000
+int zn_fill_cq(struct zn_ifq *q, unsigned int nr);
+/*
+ * Make one event of @type as zn_make_copy() or zn_make_no_buffers(). For a copy
+ * all held buffers are given back before.
+ */
+int zn_make_event(struct zn_ifq *q, struct zn_events *ev, __u32 type);
+bool zn_all_are(const void *p, size_t n, unsigned char value);
 
 #endif /* ZCRX_NOTIF_COMMON_H */

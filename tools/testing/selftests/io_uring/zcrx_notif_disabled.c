@@ -23,13 +23,9 @@ FIXTURE(disabled)
 
 FIXTURE_SETUP(disabled)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
 	const struct zn_opts o = {
 		.area_pages = 1,
-		.desc = &desc,
+		.types = ZN_ALL_TYPES,
 		.stats = true,
 		.ring_flags = IORING_SETUP_R_DISABLED,
 	};

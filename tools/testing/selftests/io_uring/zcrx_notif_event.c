@@ -43,7 +43,7 @@ FIXTURE_VARIANT_ADD(event, mixed_stats)
 
 FIXTURE_SETUP(event)
 {
-	self->page = sysconf(_SC_PAGESIZE);
+	self->page = page_size();
 }
 
 FIXTURE_TEARDOWN(event)
@@ -54,14 +54,10 @@ FIXTURE_TEARDOWN(event)
 /* An ifq that asks for @mask, connected and receiving. */
 static int start(struct zn_ifq *q, const struct zn_opts *opts, __u32 mask)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = mask,
-	};
 	struct zn_opts o = *opts;
 	int ret;
 
-	o.desc = &desc;
+	o.types = mask;
 	ret = zn_open(q, &o) ?: zn_connect(q);
 	if (!ret)
 		zn_recv(q, 0);
@@ -72,16 +68,6 @@ static int start(struct zn_ifq *q, const struct zn_opts *opts, __u32 mask)
 	.area_pages = (pages),						\
 	.ring_flags = variant->ring_flags,				\
 	.stats = variant->stats,					\
-}
-
-/* Reap until the receive ends, as it does when the area is used up. */
-static int reap_end(struct zn_ifq *q, struct zn_events *ev)
-{
-	int ret = 0;
-
-	while (!ev->recv_ended && ret >= 0)
-		ret = zn_reap(q, ev, 1, ZN_TIMEOUT);
-	return ret < 0 ? ret : 0;
 }
 
 /* Whether everything that was going to happen has been seen. */
@@ -129,7 +115,7 @@ TEST_F(event, exhaustion_is_notified_and_ends_the_receive)
 
 	ASSERT_EQ(0, start(&self->q, &o, ZCRX_NOTIF_NO_BUFFERS));
 	ASSERT_LT(0, zn_send(&self->q, 4 * AREA_PAGES * self->page));
-	ASSERT_EQ(0, reap_end(&self->q, &self->ev));
+	ASSERT_EQ(0, zn_reap_end(&self->q, &self->ev));
 	ASSERT_EQ(0, settle(&self->q, &self->ev));
 
 	EXPECT_EQ(-ENOMEM, self->ev.recv_end_res);
@@ -146,12 +132,12 @@ TEST_F(event, exhaustion_is_silent_until_armed)
 
 	ASSERT_EQ(0, start(&self->q, &o, ZCRX_NOTIF_NO_BUFFERS));
 	ASSERT_LT(0, zn_send(&self->q, 4 * AREA_PAGES * self->page));
-	ASSERT_EQ(0, reap_end(&self->q, &self->ev));
+	ASSERT_EQ(0, zn_reap_end(&self->q, &self->ev));
 
 	for (int i = 0; i < 3; i++) {
 		self->ev.recv_ended = false;
 		zn_recv(&self->q, 0);
-		ASSERT_EQ(0, reap_end(&self->q, &self->ev));
+		ASSERT_EQ(0, zn_reap_end(&self->q, &self->ev));
 		EXPECT_EQ(-ENOMEM, self->ev.recv_end_res);
 	}
 	ASSERT_EQ(0, settle(&self->q, &self->ev));
@@ -160,7 +146,7 @@ TEST_F(event, exhaustion_is_silent_until_armed)
 	EXPECT_EQ(0, zn_arm(&self->q, ZCRX_NOTIF_NO_BUFFERS));
 	self->ev.recv_ended = false;
 	zn_recv(&self->q, 0);
-	ASSERT_EQ(0, reap_end(&self->q, &self->ev));
+	ASSERT_EQ(0, zn_reap_end(&self->q, &self->ev));
 	ASSERT_EQ(0, settle(&self->q, &self->ev));
 	EXPECT_EQ(2, self->ev.notifs);
 	EXPECT_EQ(ZCRX_NOTIF_NO_BUFFERS, self->ev.notif_mask);
@@ -172,18 +158,13 @@ TEST_F(event, exhaustion_is_silent_until_armed)
  */
 TEST_F(event, both_types_share_a_cqe)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
 	struct zn_opts o = OPTS(AREA_PAGES);
 
-	o.desc = &desc;
-	ASSERT_EQ(0, zn_open(&self->q, &o));
-	ASSERT_EQ(0, zn_connect(&self->q));
+	o.types = ZN_ALL_TYPES;
+	ASSERT_EQ(0, zn_open_connected(&self->q, &o));
 	ASSERT_LT(0, zn_send(&self->q, 4 * AREA_PAGES * self->page));
 	zn_recv(&self->q, 0);
-	ASSERT_EQ(0, reap_end(&self->q, &self->ev));
+	ASSERT_EQ(0, zn_reap_end(&self->q, &self->ev));
 	ASSERT_EQ(0, settle(&self->q, &self->ev));
 
 	EXPECT_EQ(-ENOMEM, self->ev.recv_end_res);
@@ -204,7 +185,7 @@ TEST_F(event, each_type_is_told_by_its_own_cqe_when_apart)
 	EXPECT_EQ(ZCRX_NOTIF_COPY, self->ev.notif_last);
 
 	ASSERT_LT(0, zn_send(&self->q, 4 * AREA_PAGES * self->page));
-	ASSERT_EQ(0, reap_end(&self->q, &self->ev));
+	ASSERT_EQ(0, zn_reap_end(&self->q, &self->ev));
 	ASSERT_EQ(0, settle(&self->q, &self->ev));
 	EXPECT_EQ(2, self->ev.notifs);
 	EXPECT_EQ(ZCRX_NOTIF_NO_BUFFERS, self->ev.notif_last);
@@ -220,7 +201,7 @@ TEST_F(event, type_not_asked_for_is_silent)
 		/* Both events happen, one is told. */
 		ASSERT_EQ(0, start(&self->q, &o, mask));
 		ASSERT_LT(0, zn_send(&self->q, 4 * AREA_PAGES * self->page));
-		ASSERT_EQ(0, reap_end(&self->q, &ev));
+		ASSERT_EQ(0, zn_reap_end(&self->q, &ev));
 		ASSERT_EQ(0, settle(&self->q, &ev));
 		EXPECT_LT(0, ev.data_cqes);
 		EXPECT_EQ(-ENOMEM, ev.recv_end_res);
@@ -237,7 +218,7 @@ TEST_F(event, type_mask_0_is_silent)
 
 	ASSERT_EQ(0, start(&self->q, &o, 0));
 	ASSERT_LT(0, zn_send(&self->q, 4 * AREA_PAGES * self->page));
-	ASSERT_EQ(0, reap_end(&self->q, &self->ev));
+	ASSERT_EQ(0, zn_reap_end(&self->q, &self->ev));
 	ASSERT_EQ(0, settle(&self->q, &self->ev));
 	EXPECT_EQ(-ENOMEM, self->ev.recv_end_res);
 	EXPECT_EQ(0, self->ev.notifs);
@@ -254,7 +235,7 @@ TEST_F(event, cqe_has_no_flags_and_takes_one_slot)
 
 	ASSERT_EQ(0, start(&self->q, &o, ZN_ALL_TYPES));
 	ASSERT_LT(0, zn_send(&self->q, 4 * AREA_PAGES * self->page));
-	ASSERT_EQ(0, reap_end(&self->q, &self->ev));
+	ASSERT_EQ(0, zn_reap_end(&self->q, &self->ev));
 	ASSERT_EQ(0, settle(&self->q, &self->ev));
 	ASSERT_LT(0, self->ev.notifs);
 	EXPECT_EQ(0, self->ev.notif_flags);
@@ -319,8 +300,7 @@ TEST_F(user_data, comes_back_unchanged)
 	const struct zn_opts o = { .desc = &desc };
 	struct zn_events ev = {};
 
-	ASSERT_EQ(0, zn_open(&self->q, &o));
-	ASSERT_EQ(0, zn_connect(&self->q));
+	ASSERT_EQ(0, zn_open_connected(&self->q, &o));
 	zn_recv(&self->q, 0);
 	ASSERT_EQ(1, zn_send(&self->q, 1));
 	ASSERT_LE(2, zn_reap(&self->q, &ev, 2, ZN_TIMEOUT));
@@ -340,11 +320,10 @@ TEST(without_descriptor_nothing_is_posted)
 
 	ASSERT_EQ(0, zn_query(IO_URING_QUERY_ZCRX, &zq, sizeof(zq), NULL));
 	ASSERT_NE(0, zq.features & ZCRX_FEATURE_NOTIFICATION);
-	ASSERT_EQ(0, zn_open(&q, &o));
-	ASSERT_EQ(0, zn_connect(&q));
-	ASSERT_LT(0, zn_send(&q, 4 * AREA_PAGES * sysconf(_SC_PAGESIZE)));
+	ASSERT_EQ(0, zn_open_connected(&q, &o));
+	ASSERT_LT(0, zn_send(&q, 4 * AREA_PAGES * page_size()));
 	zn_recv(&q, 0);
-	ASSERT_EQ(0, reap_end(&q, &ev));
+	ASSERT_EQ(0, zn_reap_end(&q, &ev));
 	ASSERT_EQ(0, settle(&q, &ev));
 	EXPECT_EQ(-ENOMEM, ev.recv_end_res);
 	EXPECT_EQ(0, ev.notifs);
@@ -364,8 +343,7 @@ TEST(an_ifq_without_events_stays_silent)
 	struct zn_ifq q[2];
 
 	for (int i = 0; i < 2; i++, desc.user_data++) {
-		ASSERT_EQ(0, zn_open(&q[i], &o));
-		ASSERT_EQ(0, zn_connect(&q[i]));
+		ASSERT_EQ(0, zn_open_connected(&q[i], &o));
 		zn_recv(&q[i], 0);
 	}
 	ASSERT_EQ(10, zn_send(&q[1], 10));

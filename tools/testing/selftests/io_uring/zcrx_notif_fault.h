@@ -23,11 +23,6 @@
 /* Why there are no faults to be had. */
 static const char *missing;
 
-static const struct zcrx_notification_desc both_types = {
-	.user_data = ZN_USER_DATA,
-	.type_mask = ZN_ALL_TYPES,
-};
-
 /* A call that fails, or could. */
 struct attempt {
 	enum { PLACES, COPIES, CACHES } what;

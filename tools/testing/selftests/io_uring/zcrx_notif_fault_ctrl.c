@@ -219,7 +219,7 @@ TEST_F_TIMEOUT(call, is_done_or_undone, SWEEP_TIME)
 	struct attempt *a = &self->call.a;
 	const struct zn_opts o = {
 		.area_pages = AREA_PAGES,
-		.desc = &both_types,
+		.types = ZN_ALL_TYPES,
 		.stats = true,
 		.kernel_region = true,
 	};
@@ -229,8 +229,7 @@ TEST_F_TIMEOUT(call, is_done_or_undone, SWEEP_TIME)
 		struct zn_ifq q;
 
 		look(&before);
-		ASSERT_EQ(0, zn_open(&q, &o));
-		ASSERT_EQ(0, zn_connect(&q));
+		ASSERT_EQ(0, zn_open_connected(&q, &o));
 		if (variant->op == EXPORT)
 			try_export(_metadata, a, &q);
 		else if (variant->op == IMPORT)

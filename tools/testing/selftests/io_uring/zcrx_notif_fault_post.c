@@ -56,15 +56,11 @@ FIXTURE_VARIANT_ADD(post, room_in_cq)
 
 FIXTURE_SETUP(post)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
 	const struct zn_opts o = {
 		.area_pages = 1,
 		.ring_flags = variant->ring_flags,
 		.cq_entries = CQ_ENTRIES,
-		.desc = &desc,
+		.types = ZN_ALL_TYPES,
 		.stats = true,
 	};
 
@@ -79,22 +75,6 @@ FIXTURE_TEARDOWN(post)
 	EXPECT_EQ(0, self->imp_ev.notifs + self->imp_ev.others);
 	zn_close(&self->imp);
 	zn_close(&self->q);
-}
-
-/* One event of @type; the area has one buffer. */
-static int make_event(struct zn_ifq *imp, struct zn_events *ev, __u32 type)
-{
-	if (type == ZCRX_NOTIF_NO_BUFFERS)
-		return zn_make_no_buffers(imp, ev);
-	zn_refill(imp, imp->nr_held);
-	return zn_make_copy(imp, ev);
-}
-
-static int fill_cq(struct zn_ifq *q, unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++)
-		io_uring_prep_nop(io_uring_get_sqe(&q->ring));
-	return io_uring_submit_and_get_events(&q->ring) == nr ? 0 : -EIO;
 }
 
 /* All that there is. The kernel tells once that a CQE was dropped. */
@@ -125,9 +105,9 @@ TEST_F_TIMEOUT(post, loses_nothing, SWEEP_TIME)
 		int ret;
 
 		memset(ev, 0, sizeof(*ev));
-		ASSERT_EQ(0, fill_cq(q, variant->nops));
-		ASSERT_EQ(0, make_event(&self->imp, &self->imp_ev,
-					variant->type));
+		ASSERT_EQ(0, zn_fill_cq(q, variant->nops));
+		ASSERT_EQ(0, zn_make_event(&self->imp, &self->imp_ev,
+					   variant->type));
 		fi_nth(n);
 		ret = io_uring_get_events(&q->ring);
 		injected = fi_off();
@@ -143,8 +123,8 @@ TEST_F_TIMEOUT(post, loses_nothing, SWEEP_TIME)
 			/* It has not fired. */
 			refused++;
 			EXPECT_EQ(-EINVAL, zn_arm(q, variant->type));
-			ASSERT_EQ(0, make_event(&self->imp, &self->imp_ev,
-						variant->type));
+			ASSERT_EQ(0, zn_make_event(&self->imp, &self->imp_ev,
+						   variant->type));
 			ASSERT_LE(0, reap_all(q, ev));
 		} else {
 			posted += injected;
@@ -154,8 +134,8 @@ TEST_F_TIMEOUT(post, loses_nothing, SWEEP_TIME)
 		EXPECT_EQ(variant->type, ev->notif_mask);
 
 		/* That was it. */
-		ASSERT_EQ(0, make_event(&self->imp, &self->imp_ev,
-					variant->type));
+		ASSERT_EQ(0, zn_make_event(&self->imp, &self->imp_ev,
+					   variant->type));
 		ASSERT_LE(0, reap_all(q, ev));
 		EXPECT_EQ(1, ev->notifs);
 		ASSERT_EQ(0, zn_arm(q, variant->type))
@@ -165,17 +145,6 @@ TEST_F_TIMEOUT(post, loses_nothing, SWEEP_TIME)
 	EXPECT_LT(n, MAX_FAULTS);
 	/* The allocation for the overflow list has failed, if there is one. */
 	EXPECT_EQ(variant->nops > 0, refused > 0);
-}
-
-/* A multishot receive of one byte that is sent already. */
-static void prepare_receive(struct zn_ifq *q)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
-
-	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, q->server_fd, NULL, 1, 0);
-	sqe->ioprio |= IORING_RECV_MULTISHOT;
-	sqe->zcrx_ifq_idx = q->zcrx_id;
-	sqe->user_data = ZN_RECV;
 }
 
 FIXTURE(receive)
@@ -199,11 +168,11 @@ FIXTURE_TEARDOWN(receive)
  */
 TEST_F_TIMEOUT(receive, loses_nothing, SWEEP_TIME)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZCRX_NOTIF_COPY,
+	const struct zn_opts o = {
+		.area_pages = 1,
+		.types = ZCRX_NOTIF_COPY,
+		.stats = true,
 	};
-	const struct zn_opts o = { .area_pages = 1, .desc = &desc, .stats = true };
 	unsigned int n, failed = 0;
 	bool injected = true;
 
@@ -214,17 +183,15 @@ TEST_F_TIMEOUT(receive, loses_nothing, SWEEP_TIME)
 		int ret;
 
 		look(&before);
-		ASSERT_EQ(0, zn_open(&q, &o));
-		ASSERT_EQ(0, zn_connect(&q));
+		ASSERT_EQ(0, zn_open_connected(&q, &o));
 		ASSERT_EQ(1, zn_send(&q, 1));
-		prepare_receive(&q);
+		zn_recv_sqe(&q, q.server_fd, 1);
 		fi_nth(n);
 		ret = io_uring_submit_and_get_events(&q.ring);
 		injected = fi_off();
 		/* What was not submitted is now. */
-		while (!ev.recv_ended)
-			ASSERT_LT(0, zn_reap(&q, &ev, 1, ZN_TIMEOUT))
-				TH_LOG("with fault %u, errno %d", n, -ret);
+		ASSERT_EQ(0, zn_reap_end(&q, &ev))
+			TH_LOG("with fault %u, errno %d", n, -ret);
 		ASSERT_LE(0, zn_reap(&q, &ev, 0, 0));
 		failed += ret < 0 || ev.recv_end_res;
 		EXPECT_EQ(zn_load(&q.stats->copy_count), ev.notifs);

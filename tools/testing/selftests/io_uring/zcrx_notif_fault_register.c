@@ -143,14 +143,12 @@ static int limit_memlock(const struct zn_opts *o)
 
 TEST_F_TIMEOUT(registration, is_done_or_undone, SWEEP_TIME)
 {
-	struct zcrx_notification_desc desc = both_types;
 	struct zn_opts o = variant->o;
 	struct before before;
 
-	if (variant->no_types)
-		desc.type_mask = 0;
 	o.stats = !variant->no_desc;
-	o.desc = variant->no_desc ? NULL : &desc;
+	if (!variant->no_desc && !variant->no_types)
+		o.types = ZN_ALL_TYPES;
 	if (variant->memlock) {
 		ASSERT_EQ(0, zn_drop_caps(2000000 + getpid()));
 		ASSERT_EQ(0, prctl(PR_SET_DUMPABLE, 1));
@@ -174,7 +172,7 @@ TEST_F_TIMEOUT(registration, is_done_or_undone, SWEEP_TIME)
 		ASSERT_EQ(0, ret)
 			TH_LOG("with fault %u", self->call.a.n);
 		ASSERT_EQ(0, zn_connect(&q));
-		if (o.desc && desc.type_mask) {
+		if (o.types) {
 			check_notifies(_metadata, &q, &q);
 		} else {
 			struct zn_events ev = {};

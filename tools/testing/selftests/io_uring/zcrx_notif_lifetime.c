@@ -25,11 +25,6 @@
 
 #define CQ_ENTRIES	8
 
-static bool vmpin_is(void *kb)
-{
-	return vmpin_kb() == *(long *)kb;
-}
-
 static void expect_rings_freed(struct __test_metadata *_metadata)
 {
 	EXPECT_TRUE(zn_rings_freed())
@@ -45,45 +40,6 @@ struct pair {
 	int fd;			/* exported file */
 };
 
-static int pair_open(struct pair *p, unsigned int area_pages)
-{
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
-	const struct zn_opts o = {
-		.area_pages = area_pages,
-		.cq_entries = CQ_ENTRIES,
-		.desc = &desc,
-		.stats = true,
-	};
-	const struct zn_opts imp_opts = { .cq_entries = CQ_ENTRIES };
-	int ret;
-
-	p->fd = -1;
-	ret = zn_open(&p->c, &o);
-	if (ret)
-		return ret;
-	p->fd = zn_export(&p->c);
-	if (p->fd < 0) {
-		ret = p->fd;
-		goto err_close;
-	}
-	ret = zn_import(&p->i, &p->c, p->fd, &imp_opts);
-	if (ret)
-		goto err_fd;
-	ret = zn_connect(&p->i);
-	if (!ret)
-		return 0;
-	zn_close(&p->i);
-err_fd:
-	close(p->fd);
-	p->fd = -1;
-err_close:
-	zn_close(&p->c);
-	return ret;
-}
-
 static void pair_close(struct pair *p)
 {
 	if (p->fd >= 0)
@@ -91,6 +47,23 @@ static void pair_close(struct pair *p)
 	p->fd = -1;
 	zn_close(&p->i);
 	zn_close(&p->c);
+}
+
+/* Into a @p that is zeroed or closed. */
+static int pair_open(struct pair *p, unsigned int area_pages)
+{
+	const struct zn_opts o = {
+		.area_pages = area_pages,
+		.cq_entries = CQ_ENTRIES,
+		.types = ZN_ALL_TYPES,
+		.stats = true,
+	};
+	int ret = zn_open_imported(&p->c, &p->i, &o);
+
+	p->fd = ret ?: zn_export(&p->c);
+	if (p->fd < 0)
+		pair_close(p);
+	return ret;
 }
 
 /* What is going on with notifications when everything is closed. */
@@ -106,21 +79,8 @@ enum state {
 /* Have an event of each type raised; needs an area of one page. */
 static int raise_both(struct pair *p)
 {
-	int ret;
-
-	zn_refill(&p->i, p->i.nr_held);
-	ret = zn_make_copy(&p->i, &p->ev);
-	return ret ?: zn_make_no_buffers(&p->i, &p->ev);
-}
-
-static int fill_cq(struct zn_ifq *q)
-{
-	for (unsigned int i = 0; i < CQ_ENTRIES; i++) {
-		struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
-
-		io_uring_prep_nop(sqe);
-	}
-	return io_uring_submit(&q->ring) == CQ_ENTRIES ? 0 : -EIO;
+	return zn_make_event(&p->i, &p->ev, ZCRX_NOTIF_COPY) ?:
+	       zn_make_event(&p->i, &p->ev, ZCRX_NOTIF_NO_BUFFERS);
 }
 
 static int enter_state(struct pair *p, enum state state)
@@ -131,7 +91,7 @@ static int enter_state(struct pair *p, enum state state)
 	if (state == IDLE)
 		return 0;
 	if (state == OVERFLOWN || state == OVERFLOWN_AND_RAISED)
-		ret = fill_cq(&p->c);
+		ret = zn_fill_cq(&p->c, CQ_ENTRIES);
 	if (!ret)
 		ret = raise_both(p);
 	if (ret || state == ON_ITS_WAY)
@@ -373,8 +333,8 @@ FIXTURE_VARIANT_ADD(accounting, overflown_and_raised)
 FIXTURE_SETUP(accounting)
 {
 	const struct rlimit lim = {
-		.rlim_cur = 128 * sysconf(_SC_PAGESIZE),
-		.rlim_max = 128 * sysconf(_SC_PAGESIZE),
+		.rlim_cur = 128 * page_size(),
+		.rlim_max = 128 * page_size(),
 	};
 
 	ASSERT_TRUE(zn_rings_freed())
@@ -409,7 +369,7 @@ TEST_F_TIMEOUT(accounting, returns_to_what_it_was, 120)
 {
 	long none = 0;
 	unsigned int most;
-	struct pair p;
+	struct pair p = {};
 
 	/* The largest area that the limit allows for. */
 	for (most = 128; most > 0; most--) {
@@ -608,11 +568,7 @@ static struct creator {
 
 static void *creator_thread(void *arg)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
-	const struct zn_opts o = { .desc = &desc, .stats = true };
+	const struct zn_opts o = { .types = ZN_ALL_TYPES, .stats = true };
 	int ret = zn_open(creator.c, &o);
 
 	creator.fd = ret ?: zn_export(creator.c);

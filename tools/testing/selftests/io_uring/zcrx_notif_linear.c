@@ -224,13 +224,9 @@ FIXTURE_VARIANT_ADD(linear, loopback)
 
 FIXTURE_SETUP(linear)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
 	const struct zn_opts o = {
 		.area_pages = AREA_PAGES,
-		.desc = &desc,
+		.types = ZN_ALL_TYPES,
 		.stats = true,
 	};
 	__u32 sg = variant->fragments;
@@ -279,15 +275,10 @@ FIXTURE_TEARDOWN(linear)
 		close(self->sender_ns);
 }
 
-static unsigned int div_up(size_t n, size_t d)
-{
-	return (n + d - 1) / d;
-}
-
 TEST_F(linear, part_counts_once)
 {
 	const size_t sizes[] = { 1, 100, 1448, 4096, 4097, 10000, MAX_SEND };
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	const struct io_uring_zcrx_notif_stats *st = self->q.stats;
 	__u64 bytes = 0, cqes = 0;
 
@@ -297,7 +288,7 @@ TEST_F(linear, part_counts_once)
 		ASSERT_EQ(0, zn_reap_bytes(&self->q, &self->ev, sizes[i]));
 		ASSERT_FALSE(self->ev.recv_ended);
 		bytes += sizes[i];
-		cqes += div_up(sizes[i], page);
+		cqes += zn_div_up(sizes[i], page);
 		EXPECT_EQ(bytes, zn_load(&st->copy_bytes));
 		/* A fragment may end where TCP's page for payload does. */
 		if (!variant->fragments) {
@@ -336,7 +327,7 @@ TEST_F(linear, part_fires)
 
 TEST_F(linear, part_copied_in_two_goes)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	const size_t n = page + page / 2;
 	const struct io_uring_zcrx_notif_stats *st = self->q.stats;
 	const __u64 before = AREA_PAGES - 1;

@@ -224,13 +224,9 @@ FIXTURE_VARIANT_ADD(litmus, copy_armed_by_an_importer)
 
 FIXTURE_SETUP(litmus)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = variant->type,
-	};
 	const struct zn_opts o = {
 		.area_pages = variant->type == ZCRX_NOTIF_COPY ? BATCH : 1,
-		.desc = &desc,
+		.types = variant->type,
 		.stats = true,
 	};
 	const struct zn_opts imp_opts = {};

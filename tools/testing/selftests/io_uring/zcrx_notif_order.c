@@ -67,13 +67,9 @@ FIXTURE_VARIANT_ADD(order, no_buffers)
 
 FIXTURE_SETUP(order)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = variant->type,
-	};
 	const struct zn_opts o = {
 		.area_pages = variant->area_pages,
-		.desc = &desc,
+		.types = variant->type,
 		.stats = true,
 	};
 
@@ -114,9 +110,7 @@ static void *make_events(void *arg)
 		maker.error = zn_make_copy(maker.imp, &ev);
 	pthread_barrier_wait(maker.ready);
 	for (unsigned int i = 0; i < ROUNDS && !maker.error; i++)
-		maker.error = maker.type == ZCRX_NOTIF_COPY ?
-			zn_make_copy(maker.imp, &ev) :
-			zn_make_no_buffers(maker.imp, &ev);
+		maker.error = zn_make_event(maker.imp, &ev, maker.type);
 	return NULL;
 }
 
@@ -202,11 +196,10 @@ static void *arm_each(void *arg)
 
 TEST(fired_before_the_cqe_is_seen)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZCRX_NOTIF_COPY,
+	const struct zn_opts o = {
+		.area_pages = ROUNDS,
+		.types = ZCRX_NOTIF_COPY,
 	};
-	const struct zn_opts o = { .area_pages = ROUNDS, .desc = &desc };
 	struct zn_events ev = {};
 	struct zn_ifq c;
 	pthread_t thread;

@@ -13,8 +13,6 @@
 
 #define CQ_ENTRIES	8
 #define MAX_CQES	64
-/* Any value that no other CQE has; plus a running number. */
-#define NOP_DATA	0x1000
 
 struct seen {
 	__u64 user_data;
@@ -29,7 +27,6 @@ struct pair {
 	struct zn_events imp_ev;
 	struct seen cqes[MAX_CQES];
 	unsigned int nr_cqes;
-	unsigned int nr_nops;
 };
 
 FIXTURE(overflow)
@@ -58,15 +55,11 @@ FIXTURE_VARIANT_ADD(overflow, cqe_mixed)
 
 FIXTURE_SETUP(overflow)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
 	const struct zn_opts o = {
 		.area_pages = 1,
 		.ring_flags = variant->ring_flags,
 		.cq_entries = CQ_ENTRIES,
-		.desc = &desc,
+		.types = ZN_ALL_TYPES,
 		.stats = true,
 	};
 
@@ -83,20 +76,7 @@ FIXTURE_TEARDOWN(overflow)
 	zn_close(&self->p.q);
 }
 
-static void __fill_cq(struct __test_metadata *_metadata, struct pair *p,
-		      unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++) {
-		struct io_uring_sqe *sqe = io_uring_get_sqe(&p->q.ring);
-
-		ASSERT_NE(NULL, sqe);
-		io_uring_prep_nop(sqe);
-		sqe->user_data = NOP_DATA + p->nr_nops++;
-	}
-	ASSERT_EQ(nr, io_uring_submit_and_get_events(&p->q.ring));
-}
-
-#define fill_cq(nr) __fill_cq(_metadata, &self->p, nr)
+#define fill_cq(nr) ASSERT_EQ(0, zn_fill_cq(&self->p.q, nr))
 
 /* Run the creator's task work. Nothing is reaped. */
 static int run_task_work(struct zn_ifq *q)
@@ -110,17 +90,14 @@ static bool has_overflow(struct zn_ifq *q)
 }
 
 /* COPY fires when @i is even, NO_BUFFERS when it is odd. */
-static int make_event(struct pair *p, unsigned int i)
-{
-	if (i % 2)
-		return zn_make_no_buffers(&p->imp, &p->imp_ev);
-	zn_refill(&p->imp, p->imp.nr_held);
-	return zn_make_copy(&p->imp, &p->imp_ev);
-}
-
 static __u32 type_of(unsigned int i)
 {
 	return i % 2 ? ZCRX_NOTIF_NO_BUFFERS : ZCRX_NOTIF_COPY;
+}
+
+static int make_event(struct pair *p, unsigned int i)
+{
+	return zn_make_event(&p->imp, &p->imp_ev, type_of(i));
 }
 
 /* Note down whatever there is, and what comes from the overflow list. */
@@ -143,7 +120,7 @@ static void reap_all(struct pair *p)
 
 static bool is_nop(const struct seen *s, unsigned int i)
 {
-	return s->user_data == NOP_DATA + i && s->res == 0 && s->flags == 0;
+	return s->user_data == ZN_NOP + i && s->res == 0 && s->flags == 0;
 }
 
 static bool is_notif(const struct seen *s, __u32 types)
@@ -204,7 +181,7 @@ TEST_F(overflow, silent_until_armed)
 static void __overflow_with(struct __test_metadata *_metadata, struct pair *p,
 			    unsigned int nr)
 {
-	__fill_cq(_metadata, p, CQ_ENTRIES);
+	ASSERT_EQ(0, zn_fill_cq(&p->q, CQ_ENTRIES));
 	for (unsigned int i = 0; i < nr; i++) {
 		ASSERT_EQ(0, make_event(p, i));
 		run_task_work(&p->q);

@@ -16,28 +16,11 @@
 #include "kselftest_harness.h"
 #include "zcrx_notif_common.h"
 
-static const struct zcrx_notification_desc both = {
-	.user_data = ZN_USER_DATA,
-	.type_mask = ZN_ALL_TYPES,
-};
-
 static const struct zn_opts opts = {
 	.area_pages = 64,
-	.desc = &both,
+	.types = ZN_ALL_TYPES,
 	.stats = true,
 };
-
-/* The receive of zn_recv(), not submitted yet. */
-static struct io_uring_sqe *prep_receive(struct zn_ifq *q, int fd)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
-
-	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, fd, NULL, 0, 0);
-	sqe->ioprio |= IORING_RECV_MULTISHOT;
-	sqe->zcrx_ifq_idx = q->zcrx_id;
-	sqe->user_data = ZN_RECV;
-	return sqe;
-}
 
 FIXTURE(flags)
 {
@@ -85,8 +68,7 @@ FIXTURE_VARIANT_ADD(flags, buffer_select)
 
 FIXTURE_SETUP(flags)
 {
-	ASSERT_EQ(0, zn_open(&self->q, &opts));
-	ASSERT_EQ(0, zn_connect(&self->q));
+	ASSERT_EQ(0, zn_open_connected(&self->q, &opts));
 	ASSERT_EQ(0, io_uring_register_files(&self->q.ring,
 					     &self->q.server_fd, 1));
 }
@@ -106,8 +88,8 @@ TEST_F(flags, of_a_receive)
 		io_uring_prep_nop(sqe);
 		sqe->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
 	}
-	sqe = prep_receive(&self->q, variant->flags & IOSQE_FIXED_FILE ?
-					     0 : self->q.server_fd);
+	sqe = zn_recv_sqe(&self->q, variant->flags & IOSQE_FIXED_FILE ?
+				     0 : self->q.server_fd, 0);
 	sqe->flags |= variant->flags;
 	ASSERT_LT(0, io_uring_submit(&self->q.ring));
 	ASSERT_EQ(n, zn_send(&self->q, n));
@@ -139,8 +121,7 @@ TEST(low_water_mark_is_waited_for)
 	struct zn_events ev = {};
 	struct zn_ifq q = {};
 
-	ASSERT_EQ(0, zn_open(&q, &opts));
-	ASSERT_EQ(0, zn_connect(&q));
+	ASSERT_EQ(0, zn_open_connected(&q, &opts));
 	ASSERT_EQ(0, setsockopt(q.server_fd, SOL_SOCKET, SO_RCVLOWAT, &mark,
 				sizeof(mark)));
 	zn_recv(&q, 0);
@@ -170,8 +151,7 @@ FIXTURE_VARIANT_ADD(tls, with_keys) { .keys = true };
 
 FIXTURE_SETUP(tls)
 {
-	ASSERT_EQ(0, zn_open(&self->q, &opts));
-	ASSERT_EQ(0, zn_connect(&self->q));
+	ASSERT_EQ(0, zn_open_connected(&self->q, &opts));
 }
 
 FIXTURE_TEARDOWN(tls)
@@ -215,8 +195,7 @@ TEST_F(tls, under_a_receive)
 	ASSERT_EQ(0, set_key(q->client_fd, TLS_TX));
 	/* it ends, and what came is left to recv(2) */
 	ASSERT_EQ(6, send(q->client_fd, "secret", 6, 0));
-	while (!ev.recv_ended)
-		ASSERT_LE(0, zn_reap(q, &ev, 1, ZN_TIMEOUT));
+	ASSERT_EQ(0, zn_reap_end(q, &ev));
 	EXPECT_EQ(-EPROTONOSUPPORT, ev.recv_end_res);
 	EXPECT_EQ(100, ev.bytes);
 	EXPECT_EQ(6, recv(q->server_fd, buf, sizeof(buf), MSG_DONTWAIT));
@@ -299,7 +278,7 @@ TEST_F(other, files_are_refused)
 {
 	struct zn_events ev = {};
 
-	prep_receive(&self->q, self->fds[0]);
+	zn_recv_sqe(&self->q, self->fds[0], 0);
 	ASSERT_EQ(1, io_uring_submit(&self->q.ring));
 	ASSERT_EQ(1, zn_reap(&self->q, &ev, 1, ZN_TIMEOUT));
 	EXPECT_TRUE(ev.recv_ended);

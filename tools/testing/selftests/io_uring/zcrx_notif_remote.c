@@ -111,12 +111,8 @@ static int keep_waiting(int fd)
 static void be_creator(const struct zn_remote *r, int sock, unsigned int flags)
 {
 	static struct zn_ifq c;
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
 	const struct zn_opts o = {
-		.desc = &desc,
+		.types = ZN_ALL_TYPES,
 		.stats = true,
 		.ring_flags = flags,
 	};
@@ -189,7 +185,7 @@ int zn_remote_start(struct zn_remote *r, struct zn_ifq *i, unsigned int flags,
 		return fd;
 
 	/* The area of the other process is out of reach, but as large. */
-	r->c.buf_len = sysconf(_SC_PAGESIZE);
+	r->c.buf_len = page_size();
 	r->c.area_size = 16 * r->c.buf_len;
 	r->c.area = calloc(1, r->c.area_size);
 	r->c.user_data = ZN_USER_DATA;

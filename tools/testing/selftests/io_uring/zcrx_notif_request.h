@@ -42,11 +42,6 @@ struct request {
 	struct zcrx_notification_desc	desc;
 };
 
-static inline size_t page_size(void)
-{
-	return sysconf(_SC_PAGESIZE);
-}
-
 static inline int header_size(__u64 *size)
 {
 	struct io_uring_query_zcrx q = {};
@@ -112,6 +107,12 @@ static inline int make_request(struct request *r, const struct desc_case *c,
 		.stats_size = (size),					\
 	}
 #define AT(where, plus)	.place = (where), .delta = (plus)
+/* More entries than there can be, of a ring for which that is no error. */
+#define CLAMPED								\
+	.ring_flags = IORING_SETUP_CLAMP,				\
+	.rq_entries = 40000,						\
+	.rq_rounded = 32768,						\
+	.region_pages = 130
 
 /* What every registration here can fall back on. */
 static const struct desc_case good_case = { STATS(0), AT(RQ_END, 0) };
@@ -121,11 +122,6 @@ static inline int flush_id(int ring_fd, __u32 id)
 	struct zcrx_ctrl c = { .zcrx_id = id, .op = ZCRX_CTRL_FLUSH_RQ };
 
 	return zn_ctrl(ring_fd, &c);
-}
-
-static inline bool pinned_is(void *arg)
-{
-	return vmpin_kb() == *(long *)arg;
 }
 
 #endif /* ZCRX_NOTIF_REQUEST_H */

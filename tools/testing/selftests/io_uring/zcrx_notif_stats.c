@@ -13,7 +13,6 @@
 #include "zcrx_notif_common.h"
 
 #define FILL		0xa5
-#define FILL_WORD	0xa5a5a5a5a5a5a5a5ULL
 
 /*
  * TCP takes the payload of what one task sends from a page of this size, one
@@ -24,16 +23,6 @@
  */
 #define TCP_FRAG	32768
 #define ONE_FRAG	28672
-
-static size_t page_size(void)
-{
-	return sysconf(_SC_PAGESIZE);
-}
-
-static unsigned int div_up(size_t n, size_t d)
-{
-	return (n + d - 1) / d;
-}
 
 #define expect_stats(st, count, bytes, failed) do { \
 	const struct io_uring_zcrx_notif_stats *_st = (st); \
@@ -59,7 +48,7 @@ static int transfer(struct zn_ifq *q, struct zn_events *ev, size_t n)
 static int reap_end(struct zn_ifq *q, struct zn_events *ev)
 {
 	ev->recv_ended = false;
-	return zn_reap_bytes(q, ev, ~0ULL - ev->bytes);
+	return zn_reap_end(q, ev);
 }
 
 FIXTURE(stats)
@@ -82,8 +71,7 @@ FIXTURE_TEARDOWN(stats)
 
 #define open_and_receive(...) do { \
 	const struct zn_opts o = { .stats = true, __VA_ARGS__ }; \
-	ASSERT_EQ(0, zn_open(&self->q, &o)); \
-	ASSERT_EQ(0, zn_connect(&self->q)); \
+	ASSERT_EQ(0, zn_open_connected(&self->q, &o)); \
 	zn_recv(&self->q, 0); \
 } while (0)
 
@@ -359,8 +347,7 @@ FIXTURE_SETUP(fragment)
 {
 	const struct zn_opts o = { .stats = true };
 
-	ASSERT_EQ(0, zn_open(&self->q, &o));
-	ASSERT_EQ(0, zn_connect(&self->q));
+	ASSERT_EQ(0, zn_open_connected(&self->q, &o));
 	zn_recv(&self->q, 0);
 }
 
@@ -379,7 +366,7 @@ TEST_F(fragment, counts_once)
 	ASSERT_EQ(0, transfer(&self->q, &ev, n));
 	EXPECT_EQ(0, ev.bad);
 	EXPECT_EQ(n, ev.bytes);
-	EXPECT_EQ(div_up(n, page_size()), ev.data_cqes);
+	EXPECT_EQ(zn_div_up(n, page_size()), ev.data_cqes);
 	expect_stats(self->q.stats, 1, n, 0);
 }
 
@@ -393,7 +380,7 @@ TEST_F(fragment, each_counts)
 		SKIP(return, "pages are too large for one fragment");
 	for (unsigned int i = 0; i < nr; i++)
 		ASSERT_EQ(0, transfer(&self->q, &ev, n));
-	EXPECT_EQ(nr * div_up(n, page_size()), ev.data_cqes);
+	EXPECT_EQ(nr * zn_div_up(n, page_size()), ev.data_cqes);
 	expect_stats(self->q.stats, nr, nr * n, 0);
 }
 
@@ -438,18 +425,13 @@ FIXTURE_VARIANT_ADD(types, all_armed_each_time)
 
 FIXTURE_SETUP(types)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = variant->type_mask,
-	};
 	const struct zn_opts o = {
 		.area_pages = 1,
-		.desc = &desc,
+		.types = variant->type_mask,
 		.stats = true,
 	};
 
-	ASSERT_EQ(0, zn_open(&self->q, &o));
-	ASSERT_EQ(0, zn_connect(&self->q));
+	ASSERT_EQ(0, zn_open_connected(&self->q, &o));
 }
 
 FIXTURE_TEARDOWN(types)
@@ -477,7 +459,7 @@ TEST_F(types, counters_run)
 		ASSERT_EQ(1, zn_refill(&self->q, 1));
 		ev->recv_ended = false;
 		zn_recv(&self->q, 1);
-		ASSERT_EQ(0, zn_reap_bytes(&self->q, ev, ~0ULL - ev->bytes));
+		ASSERT_EQ(0, zn_reap_end(&self->q, ev));
 		ASSERT_EQ(0, ev->recv_end_res);
 		ASSERT_EQ(1, zn_refill(&self->q, 1));
 		expect_stats(self->q.stats, 2 * i, 1001 * i, i);
@@ -499,6 +481,7 @@ TEST_F(types, counters_run)
 FIXTURE(size)
 {
 	struct zn_ifq q;
+	size_t offset;
 };
 
 FIXTURE_VARIANT(size)
@@ -506,42 +489,28 @@ FIXTURE_VARIANT(size)
 	__u32 stats_size;
 };
 
-FIXTURE_VARIANT_ADD(size, default_is_16)
-{
-	.stats_size = 0,
-};
-
-FIXTURE_VARIANT_ADD(size, two_counters)
-{
-	.stats_size = 16,
-};
-
-FIXTURE_VARIANT_ADD(size, all_counters)
-{
-	.stats_size = 24,
-};
-
-FIXTURE_VARIANT_ADD(size, more_than_there_is)
-{
-	.stats_size = 64,
-};
+FIXTURE_VARIANT_ADD(size, default_is_16) { .stats_size = 0 };
+FIXTURE_VARIANT_ADD(size, all_counters) { .stats_size = 24 };
+/* Across pages that need not lie next to each other in the kernel. */
+FIXTURE_VARIANT_ADD(size, more_than_there_is) { .stats_size = 9000 };
 
 FIXTURE_SETUP(size)
 {
 	const struct zcrx_notification_desc desc = {
 		.flags = ZCRX_NOTIF_DESC_FLAG_STATS,
-		.stats_offset = page_size(),
+		.stats_offset = page_size() - 8,
 		.stats_size = variant->stats_size,
 	};
 	const struct zn_opts o = {
 		.area_pages = 1,
+		.rq_entries = 8,
 		.desc = &desc,
-		.region_extra_pages = 1,
+		.region_extra_pages = 3,
 		.region_fill = FILL,
 	};
 
-	ASSERT_EQ(0, zn_open(&self->q, &o));
-	ASSERT_EQ(0, zn_connect(&self->q));
+	self->offset = desc.stats_offset;
+	ASSERT_EQ(0, zn_open_connected(&self->q, &o));
 	zn_recv(&self->q, 0);
 }
 
@@ -550,15 +519,16 @@ FIXTURE_TEARDOWN(size)
 	zn_close(&self->q);
 }
 
-TEST_F(size, nothing_behind_is_written)
+TEST_F(size, nothing_around_is_written)
 {
 	const __u32 size = variant->stats_size ?: 16;
-	const __u64 *words = self->q.region + page_size();
+	const struct zn_rq *rq = &self->q.rq;
+	const __u64 *words = self->q.region + self->offset;
+	const void *before = rq->rqes + rq->entries, *end = words + size / 8;
+	const void *region_end = self->q.region + self->q.region_size;
 	struct zn_events ev = {};
 
-	for (unsigned int i = 0; i < size / 8; i++)
-		EXPECT_EQ(0, words[i]);
-
+	EXPECT_TRUE(zn_all_are(words, size, 0));
 	ASSERT_EQ(0, transfer(&self->q, &ev, 1000));
 	ASSERT_EQ(1, zn_send(&self->q, 1));
 	ASSERT_EQ(0, reap_end(&self->q, &ev));
@@ -566,12 +536,12 @@ TEST_F(size, nothing_behind_is_written)
 
 	EXPECT_EQ(1, zn_load(&words[0]));
 	EXPECT_EQ(1000, zn_load(&words[1]));
-	if (size >= 24)
+	if (size >= 24) {
 		EXPECT_EQ(1, zn_load(&words[2]));
-	for (unsigned int i = 3; i < size / 8; i++)
-		EXPECT_EQ(0, zn_load(&words[i]));
-	for (unsigned int i = size / 8; i < page_size() / 8; i++)
-		ASSERT_EQ(FILL_WORD, zn_load(&words[i]));
+		EXPECT_TRUE(zn_all_are(words + 3, size - 24, 0));
+	}
+	EXPECT_TRUE(zn_all_are(before, (void *)words - before, FILL));
+	EXPECT_TRUE(zn_all_are(end, region_end - end, FILL));
 }
 
 /* What the application does to its mapping of the region. */
@@ -604,8 +574,7 @@ FIXTURE_SETUP(mapping)
 		.kernel_region = variant->kernel_region,
 	};
 
-	ASSERT_EQ(0, zn_open(&self->q, &o));
-	ASSERT_EQ(0, zn_connect(&self->q));
+	ASSERT_EQ(0, zn_open_connected(&self->q, &o));
 	zn_recv(&self->q, 0);
 	ASSERT_EQ(0, transfer(&self->q, &self->ev, 1000));
 }
@@ -647,7 +616,6 @@ TEST_F(mapping, unmapped_under_traffic)
 
 TEST_F(mapping, address_used_for_other_memory)
 {
-	const __u64 *words;
 	void *p;
 
 	p = mmap(self->q.region, self->q.region_size, PROT_READ | PROT_WRITE,
@@ -655,10 +623,7 @@ TEST_F(mapping, address_used_for_other_memory)
 	ASSERT_EQ(self->q.region, p);
 	memset(p, FILL, self->q.region_size);
 	ASSERT_EQ(0, transfer(&self->q, &self->ev, 50000));
-
-	words = p;
-	for (size_t i = 0; i < self->q.region_size / 8; i++)
-		ASSERT_EQ(FILL_WORD, words[i]);
+	EXPECT_TRUE(zn_all_are(p, self->q.region_size, FILL));
 }
 
 TEST_HARNESS_MAIN

@@ -387,16 +387,12 @@ static void be_slow(struct storm *s)
 static int storm_start(struct storm *s, const struct kind *kind,
 		       unsigned int seed)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
 	const struct zn_opts o = {
 		.area_pages = kind->area_pages,
 		.rq_entries = 256,
 		.sq_entries = kind->cq_entries,
 		.cq_entries = kind->cq_entries,
-		.desc = &desc,
+		.types = ZN_ALL_TYPES,
 		.stats = true,
 		.kernel_region = kind->kernel_region,
 	};

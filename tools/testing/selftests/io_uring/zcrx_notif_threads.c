@@ -222,13 +222,9 @@ FIXTURE_VARIANT_ADD(sums, four_rings_short_of_buffers)
 
 FIXTURE_SETUP(sums)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
 	const struct zn_opts o = {
 		.area_pages = variant->area_pages,
-		.desc = &desc,
+		.types = ZN_ALL_TYPES,
 		.stats = true,
 	};
 
@@ -337,15 +333,11 @@ FIXTURE_VARIANT_ADD(once, both_busy)
 
 FIXTURE_SETUP(once)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZN_ALL_TYPES,
-	};
 	/* Each thread wants two buffers, so that one or more get less. */
 	const struct zn_opts o = {
 		.area_pages = variant->types & ZCRX_NOTIF_NO_BUFFERS ?
 			      WORKERS : 2 * WORKERS,
-		.desc = &desc,
+		.types = ZN_ALL_TYPES,
 		.stats = true,
 	};
 
@@ -366,12 +358,8 @@ static int receive_two_chunks(struct zn_ifq *q, struct zn_events *ev)
 		return sent;
 	ev->recv_ended = false;
 	zn_recv(q, 2 * CHUNK);
-	while (!ev->recv_ended) {
-		ret = zn_reap(q, ev, 1, ZN_TIMEOUT);
-		if (ret < 0)
-			return ret;
-	}
-	return ev->recv_end_res == -ENOMEM ? 0 : ev->recv_end_res;
+	ret = zn_reap_end(q, ev) ?: ev->recv_end_res;
+	return ret == -ENOMEM ? 0 : ret;
 }
 
 static void receive_each_round(struct worker *wk)
@@ -471,14 +459,10 @@ FIXTURE_VARIANT_ADD(lossless, armed_by_an_importer)
 
 FIXTURE_SETUP(lossless)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZCRX_NOTIF_COPY,
-	};
 	const struct zn_opts o = {
 		.area_pages = 64,
 		.rq_entries = 256,
-		.desc = &desc,
+		.types = ZCRX_NOTIF_COPY,
 		.stats = true,
 	};
 	const struct zn_opts imp_opts = {};
@@ -584,11 +568,7 @@ FIXTURE(seen)
 
 FIXTURE_SETUP(seen)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZCRX_NOTIF_COPY,
-	};
-	const struct zn_opts o = { .desc = &desc, .stats = true };
+	const struct zn_opts o = { .types = ZCRX_NOTIF_COPY, .stats = true };
 
 	ASSERT_EQ(0, world_open(&self->w, &o, 1));
 }
@@ -647,11 +627,7 @@ FIXTURE(end)
 
 FIXTURE_SETUP(end)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = ZCRX_NOTIF_COPY,
-	};
-	const struct zn_opts o = { .desc = &desc, .stats = true };
+	const struct zn_opts o = { .types = ZCRX_NOTIF_COPY, .stats = true };
 
 	ASSERT_EQ(0, world_open(&self->w, &o, 2));
 	zn_disconnect(&self->w.c);
@@ -730,8 +706,7 @@ TEST_F_TIMEOUT(end, of_a_stream_while_arming, 300)
 
 		zn_recv(c, 0);
 		pthread_barrier_wait(&w->start);
-		while (!ev.recv_ended)
-			ASSERT_LE(0, zn_reap(c, &ev, 1, ZN_TIMEOUT));
+		ASSERT_EQ(0, zn_reap_end(c, &ev));
 		pthread_barrier_wait(&w->end);
 		zn_reap(c, &ev, 0, 0);
 

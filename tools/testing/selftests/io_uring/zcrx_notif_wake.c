@@ -153,11 +153,7 @@ FIXTURE_VARIANT_ADD(wake, poll_eventfd_of_another_process)
 
 static int open_creator(struct zn_ifq *q, __u32 mask, unsigned int ring_flags)
 {
-	const struct zcrx_notification_desc desc = {
-		.user_data = ZN_USER_DATA,
-		.type_mask = mask,
-	};
-	const struct zn_opts o = { .desc = &desc, .ring_flags = ring_flags };
+	const struct zn_opts o = { .types = mask, .ring_flags = ring_flags };
 
 	return zn_open(q, &o);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a registration that fails late, or is refused often, leaves behind. */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/mman.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +80,7 @@ FIXTURE_SETUP(late)
 FIXTURE_TEARDOWN(late)
 {
 	io_uring_queue_exit(&self->ring);
-	EXPECT_TRUE(zn_wait_until(pinned_is, &self->vmpin, ZN_TIMEOUT));
+	EXPECT_TRUE(zn_wait_until(vmpin_is, &self->vmpin, ZN_TIMEOUT));
 	munmap(self->r, page_size());
 	munmap(self->ro, page_size());
 	munmap(self->area, AREA_SIZE);
@@ -331,43 +330,20 @@ TEST(memlock_is_given_back_by_refusals)
 	munmap(area, AREA_SIZE);
 }
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	int ret = fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
-/* Its first line; empty if it can't be read. */
-static const char *read_file(const char *path, char *text, int size)
-{
-	FILE *f = fopen(path, "r");
-
-	if (!f || !fgets(text, size, f))
-		*text = 0;
-	if (f)
-		fclose(f);
-	return text;
-}
-
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define HUGE_SIZE	(2UL << 20)
 
 TEST(memlock_counts_all_of_a_huge_page)
 {
 	void *area = map(AREA_SIZE), *huge;
-	char before[16], more[16];
+	char before[16];
 	long limit;
 
 	ASSERT_NE(NULL, area);
 	if (geteuid())
 		SKIP(return, "needs root to become other users");
-	snprintf(more, sizeof(more), "%d",
-		 atoi(read_file(NR_HUGEPAGES, before, sizeof(before))) + 1);
-	if (write_file(NR_HUGEPAGES, more))
+	read_setting(NR_HUGEPAGES, before, sizeof(before));
+	if (write_number(NR_HUGEPAGES, atoi(before) + 1))
 		SKIP(return, "the kernel has no huge pages");
 	huge = mmap(NULL, HUGE_SIZE, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB,
@@ -381,7 +357,7 @@ TEST(memlock_counts_all_of_a_huge_page)
 		  least_limit_of_user(1, huge, 0));
 	munmap(huge, HUGE_SIZE);
 out:
-	write_file(NR_HUGEPAGES, before);
+	write_setting(NR_HUGEPAGES, before);
 	munmap(area, AREA_SIZE);
 }
 
@@ -399,8 +375,8 @@ static int register_at_the_limit(const char *procs)
 	long vmpin;
 
 	if (!area || zn_open_ring(&ring, &o) ||
-	    write_file("/proc/self/oom_score_adj", "-1000") ||
-	    write_file(procs, "0"))
+	    write_setting("/proc/self/oom_score_adj", "-1000") ||
+	    write_setting(procs, "0"))
 		return 1;
 	vmpin = vmpin_kb();
 	c.region_pages = (4 << 20) / page_size();
@@ -423,13 +399,13 @@ TEST(memory_limit_of_a_cgroup_is_an_error_and_leaves_nothing)
 	int status;
 	pid_t pid;
 
-	read_file(CONTROL, before, sizeof(before));
-	if (write_file(CONTROL, "+memory"))
+	read_setting(CONTROL, before, sizeof(before));
+	if (write_setting(CONTROL, "+memory"))
 		SKIP(return, "no memory controller at " CGROUPS);
-	snprintf(dir, sizeof(dir), CGROUPS "/zcrx_notif_undo.%d", getpid());
+	snprintf(dir, sizeof(dir), CGROUPS "/zcrx_notif.%d", getpid());
 	ASSERT_EQ(0, mkdir(dir, 0700));
 	snprintf(file, sizeof(file), "%s/memory.max", dir);
-	EXPECT_EQ(0, write_file(file, "2M"));
+	EXPECT_EQ(0, write_setting(file, "2M"));
 	snprintf(file, sizeof(file), "%s/cgroup.procs", dir);
 	pid = fork();
 	if (!pid)
@@ -439,7 +415,7 @@ TEST(memory_limit_of_a_cgroup_is_an_error_and_leaves_nothing)
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, rmdir(dir));
 	if (!strstr(before, "memory"))
-		EXPECT_EQ(0, write_file(CONTROL, "-memory"));
+		EXPECT_EQ(0, write_setting(CONTROL, "-memory"));
 }
 
 TEST_HARNESS_MAIN

@@ -1,32 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What notifications need of io_uring itself: a CQE that is posted is seen once,
- * also in a ring with CQEs of two sizes, and a region of any size that
- * user space can think of is an error, and no reason for the kernel to complain.
+ * CQEs of 32 bytes, in a ring that has them beside small ones and in one whose
+ * entries are all as large: each is seen once, in order and whole, also when the
+ * CQ is full or resized.
  */
 #include <errno.h>
 #include <linux/net_tstamp.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "zcrx_notif_request.h"
-
-#define TAINT_WARN	9	/* a bit */
-
-static bool kernel_has_warned(void)
-{
-	unsigned long taint = 0;
-	FILE *f = fopen("/proc/sys/kernel/tainted", "r");
-
-	if (!f)
-		return false;
-	if (fscanf(f, "%lu", &taint) != 1)
-		taint = 0;
-	fclose(f);
-	return taint >> TAINT_WARN & 1;
-}
+#include "zcrx_notif_common.h"
 
 /* The user_data of the CQEs in the order in which they are seen. */
 struct order {
@@ -299,75 +283,6 @@ TEST_F(resize, leaves_a_large_cqe_whole)
 	ASSERT_EQ(1, large_nop(ring));
 	ASSERT_EQ(0, io_uring_peek_cqe(ring, &cqe));
 	EXPECT_EQ(EXTRA2, cqe->big_cqe[1]);
-}
-
-FIXTURE(huge)
-{
-	struct io_uring	ring;
-	void		*area;
-	void		*region;
-	bool		warned;
-};
-
-FIXTURE_VARIANT(huge)
-{
-	__u64 size;
-};
-
-/*
- * Not between these two: the kernel takes up to 2 GiB for the array of pages
- * before it sees that there are none.
- */
-FIXTURE_VARIANT_ADD(huge, region_of_16_gib) { .size = 1ULL << 34 };
-FIXTURE_VARIANT_ADD(huge, region_of_1_tib) { .size = 1ULL << 40 };
-FIXTURE_VARIANT_ADD(huge, region_of_8_tib) { .size = 1ULL << 43 };
-
-FIXTURE_SETUP(huge)
-{
-	const struct zn_opts o = {};
-
-	if (sizeof(size_t) == 4)
-		SKIP(return, "an address space of 32 bits has no such size");
-	self->warned = kernel_has_warned();
-	self->area = map(AREA_SIZE);
-	ASSERT_NE(NULL, self->area);
-	self->region = map(page_size());
-	ASSERT_NE(NULL, self->region);
-	ASSERT_EQ(0, zn_open_ring(&self->ring, &o));
-}
-
-FIXTURE_TEARDOWN(huge)
-{
-	if (self->ring.ring_fd)
-		io_uring_queue_exit(&self->ring);
-}
-
-/* A registration that asks for no notifications: the fixes stand without them. */
-static int make_plain_request(struct request *r, void *area, void *region)
-{
-	int ret = make_request(r, &good_case, area, region);
-
-	r->reg.notif_desc = 0;
-	return ret;
-}
-
-TEST_F(huge, is_refused_and_the_kernel_does_not_complain)
-{
-	struct request r;
-	int ret;
-
-	ASSERT_EQ(0, make_plain_request(&r, self->area, self->region));
-	r.rd.size = variant->size;
-	ret = zn_raw_register(self->ring.ring_fd, &r.reg);
-	/* too many pages, no memory for their array, or nothing is mapped */
-	EXPECT_TRUE(ret == -E2BIG || ret == -ENOMEM || ret == -EFAULT) {
-		TH_LOG("it returned %d", ret);
-	}
-	EXPECT_EQ(self->warned, kernel_has_warned());
-
-	/* and it left the ring as it was */
-	ASSERT_EQ(0, make_plain_request(&r, self->area, self->region));
-	EXPECT_EQ(0, zn_raw_register(self->ring.ring_fd, &r.reg));
 }
 
 TEST_HARNESS_MAIN

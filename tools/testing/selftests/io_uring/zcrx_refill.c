@@ -29,12 +29,7 @@ static int use_up(struct zn_ifq *q, struct zn_events *ev)
 		return ret;
 	ev->recv_ended = false;
 	zn_recv(q, 0);
-	while (!ev->recv_ended) {
-		ret = zn_reap(q, ev, 1, ZN_TIMEOUT);
-		if (ret < 0)
-			return ret;
-	}
-	return ev->recv_end_res;
+	return zn_reap_end(q, ev) ?: ev->recv_end_res;
 }
 
 /* All buffers are held. */
@@ -45,8 +40,7 @@ FIXTURE_SETUP(refill)
 		.rq_entries = RQ_ENTRIES,
 	};
 
-	ASSERT_EQ(0, zn_open(&self->q, &o));
-	ASSERT_EQ(0, zn_connect(&self->q));
+	ASSERT_EQ(0, zn_open_connected(&self->q, &o));
 	ASSERT_EQ(-ENOMEM, use_up(&self->q, &self->ev));
 	ASSERT_EQ(AREA_PAGES, self->q.nr_held);
 }

@@ -8,7 +8,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,13 +15,6 @@
 #include "zcrx_notif_common.h"
 
 static const struct zn_opts opts = { .area_pages = 64 };
-
-static int unread(int fd)
-{
-	int n = -1;
-
-	return ioctl(fd, FIONREAD, &n) ? -errno : n;
-}
 
 FIXTURE(urgent)
 {
@@ -169,14 +161,13 @@ TEST_F(urgent, data_is_stepped_over)
 		EXPECT_EQ(1, recv(self->q.server_fd, &byte, 1, MSG_OOB));
 
 	shutdown(self->q.client_fd, SHUT_WR);
-	while (!ev.recv_ended)
-		ASSERT_LE(0, zn_reap(&self->q, &ev, 1, ZN_TIMEOUT));
+	ASSERT_EQ(0, zn_reap_end(&self->q, &ev));
 	EXPECT_EQ(0, ev.recv_end_res);
 	EXPECT_EQ(expected, ev.bytes);
 	if (!variant->sends.oob_inline && !variant->sends.between)
 		EXPECT_EQ(0, ev.bad);
 	if (!variant->limit)
-		EXPECT_EQ(0, unread(self->q.server_fd));
+		EXPECT_EQ(0, zn_unread(&self->q));
 }
 
 /* The peer announces an urgent byte that doesn't come yet. */
@@ -185,8 +176,7 @@ TEST(receive_waits_behind_urgent_data)
 	struct zn_events ev = {};
 	struct zn_ifq q = {};
 
-	ASSERT_EQ(0, zn_open(&q, &opts));
-	ASSERT_EQ(0, zn_connect(&q));
+	ASSERT_EQ(0, zn_open_connected(&q, &opts));
 	zn_recv(&q, 0);
 	ASSERT_EQ(1, send(q.client_fd, "!", 1, MSG_OOB));
 	EXPECT_EQ(-ETIME, zn_reap(&q, &ev, 1, ZN_SILENCE));
@@ -279,8 +269,7 @@ FIXTURE_SETUP(end)
 {
 	int ret;
 
-	ASSERT_EQ(0, zn_open(&self->q, &opts));
-	ASSERT_EQ(0, zn_connect(&self->q));
+	ASSERT_EQ(0, zn_open_connected(&self->q, &opts));
 	self->br = io_uring_setup_buf_ring(&self->q.ring, NR_BUFS, GROUP, 0,
 					   &ret);
 	ASSERT_NE(NULL, self->br);
@@ -319,7 +308,7 @@ TEST_F(end, comes_after_the_data)
 	int bytes = 0, more, res;
 
 	ASSERT_EQ(1000, zn_send(&self->q, 1000));
-	while (unread(self->q.server_fd) != 1000)
+	while (zn_unread(&self->q) != 1000)
 		usleep(1000);
 	ASSERT_EQ(0, variant->how(&self->q));
 	usleep(ZN_SILENCE * 1000);

@@ -6,7 +6,6 @@
  * does it when that arrives while it runs.
  */
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,7 +40,7 @@ FIXTURE_VARIANT_ADD(stall, data_first)
 
 FIXTURE_SETUP(stall)
 {
-	self->area = AREA_PAGES * sysconf(_SC_PAGESIZE);
+	self->area = AREA_PAGES * page_size();
 }
 
 FIXTURE_TEARDOWN(stall)
@@ -49,22 +48,15 @@ FIXTURE_TEARDOWN(stall)
 	zn_close(&self->q);
 }
 
-static int bytes_left(struct zn_ifq *q)
-{
-	int n = -1;
-
-	return ioctl(q->server_fd, FIONREAD, &n) ? -errno : n;
-}
-
 /* All of it is in the socket before the receive gets to run. */
 static int send_all(struct zn_ifq *q, size_t n)
 {
 	__u64 end = zn_now_ms() + ZN_TIMEOUT;
-	int all = bytes_left(q) + n;
+	int all = zn_unread(q) + n;
 
 	if (zn_send(q, n) != n)
 		return -EMSGSIZE;
-	while (bytes_left(q) != all) {
+	while (zn_unread(q) != all) {
 		if (zn_now_ms() >= end)
 			return -ETIME;
 		usleep(1000);
@@ -107,7 +99,7 @@ static int reap_until(struct zn_ifq *q, struct zn_events *ev, __u64 total)
 	EXPECT_TRUE(self->ev.recv_ended); \
 	EXPECT_EQ(-ENOMEM, self->ev.recv_end_res); \
 	EXPECT_EQ(0, self->ev.bad); \
-	EXPECT_EQ((total) - self->ev.bytes, bytes_left(&self->q)); \
+	EXPECT_EQ((total) - self->ev.bytes, zn_unread(&self->q)); \
 } while (0)
 
 TEST_F(stall, out_of_buffers)
@@ -134,7 +126,7 @@ TEST_F(stall, out_of_buffers)
 			check_out_of_buffers(total);
 	}
 	EXPECT_EQ(0, self->ev.bad);
-	EXPECT_EQ(0, bytes_left(&self->q));
+	EXPECT_EQ(0, zn_unread(&self->q));
 }
 
 TEST_F(stall, out_of_buffers_within_a_limited_receive)
@@ -207,7 +199,7 @@ TEST_F(stall, area_empty_already)
 	EXPECT_TRUE(ev.recv_ended);
 	EXPECT_EQ(-ENOMEM, ev.recv_end_res);
 	EXPECT_EQ(0, ev.data_cqes);
-	EXPECT_EQ(page, bytes_left(&self->q));
+	EXPECT_EQ(page, zn_unread(&self->q));
 }
 
 TEST_F(stall, cq_full)
@@ -229,7 +221,7 @@ TEST_F(stall, cq_full)
 	while (self->ev.recv_ended) {
 		ASSERT_LE(++rounds, total / SMALL_CQ);
 		EXPECT_EQ(-ENOSPC, self->ev.recv_end_res);
-		EXPECT_EQ(total - self->ev.bytes, bytes_left(&self->q));
+		EXPECT_EQ(total - self->ev.bytes, zn_unread(&self->q));
 		self->ev.recv_ended = false;
 		zn_recv(&self->q, 0);
 		ASSERT_EQ(0, reap_until(&self->q, &self->ev, total));
@@ -237,7 +229,7 @@ TEST_F(stall, cq_full)
 	EXPECT_EQ(total, self->ev.bytes);
 	EXPECT_LT(SMALL_CQ, self->ev.data_cqes);
 	EXPECT_EQ(0, self->ev.bad);
-	EXPECT_EQ(0, bytes_left(&self->q));
+	EXPECT_EQ(0, zn_unread(&self->q));
 }
 
 /* Beyond what poll counts, and beyond the first congestion window. */
@@ -257,8 +249,7 @@ TEST(data_that_arrives_while_a_receive_with_many_events_runs)
 	struct zn_ifq q;
 	unsigned int i;
 
-	ASSERT_EQ(0, zn_open(&q, &o));
-	ASSERT_EQ(0, zn_connect(&q));
+	ASSERT_EQ(0, zn_open_connected(&q, &o));
 	zn_recv(&q, 0);
 	ASSERT_EQ(-ETIME, zn_reap(&q, &ev, 1, ZN_SILENCE));
 	for (i = 0; i < MANY_EVENTS; i++)
@@ -268,7 +259,7 @@ TEST(data_that_arrives_while_a_receive_with_many_events_runs)
 
 	EXPECT_EQ(0, zn_reap_bytes(&q, &ev, q.sent));
 	EXPECT_EQ(q.sent, ev.bytes);
-	EXPECT_EQ(0, bytes_left(&q));
+	EXPECT_EQ(0, zn_unread(&q));
 	EXPECT_EQ(0, ev.bad);
 	EXPECT_FALSE(ev.recv_ended);
 	zn_close(&q);

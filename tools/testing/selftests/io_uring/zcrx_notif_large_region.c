@@ -40,33 +40,25 @@ static long hugepages(const char *format)
 	return n;
 }
 
-static void write_hugepages(long n)
-{
-	FILE *f = fopen("/proc/sys/vm/nr_hugepages", "w");
-
-	if (!f)
-		return;
-	fprintf(f, "%ld\n", n);
-	fclose(f);
-}
+#define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 
 static bool has_free_hugepages(void *arg)
 {
-	write_hugepages(*(long *)arg + 2);
+	write_number(NR_HUGEPAGES, *(long *)arg + 2);
 	return hugepages("HugePages_Free: %ld") >= 2;
 }
 
 /* The ring, which has the page, is freed some time after its end. */
 static bool hugepages_as_before(void *arg)
 {
-	write_hugepages(*(long *)arg);
+	write_number(NR_HUGEPAGES, *(long *)arg);
 	return hugepages("HugePages_Total: %ld") == *(long *)arg;
 }
 
 /* A file of two huge pages, or a negative errno. */
 static int huge_file(size_t *size)
 {
-	int fd = memfd_create("zcrx_notif_large", MFD_HUGETLB);
+	int fd = memfd_create("zcrx_notif", MFD_HUGETLB);
 	struct stat st;
 
 	if (fd < 0)
@@ -145,21 +137,13 @@ static int try(struct io_uring *ring, struct desc_case *c, void *area,
 	return zn_raw_register(ring->ring_fd, &r.reg);
 }
 
-static bool all_are(const unsigned char *p, size_t n, unsigned char value)
-{
-	while (n--)
-		if (*p++ != value)
-			return false;
-	return true;
-}
-
 /* It is there that the kernel zeroes them, and nowhere else. */
 static void zeroed(struct __test_metadata *_metadata, unsigned char *region,
 		   __u64 offset)
 {
-	EXPECT_TRUE(all_are(region + offset - 8, 8, FILL));
-	EXPECT_TRUE(all_are(region + offset, 24, 0));
-	EXPECT_TRUE(all_are(region + offset + 24, 8, FILL));
+	EXPECT_TRUE(zn_all_are(region + offset - 8, 8, FILL));
+	EXPECT_TRUE(zn_all_are(region + offset, 24, 0));
+	EXPECT_TRUE(zn_all_are(region + offset + 24, 8, FILL));
 }
 
 TEST_F(large, statistics_from_4_gib_on)
@@ -169,7 +153,7 @@ TEST_F(large, statistics_from_4_gib_on)
 	ASSERT_EQ(0, try(&self->ring, &c, self->area, self->region,
 			 self->size));
 	zeroed(_metadata, self->region, c.delta);
-	EXPECT_TRUE(all_are(self->region + 4096, 24, FILL));
+	EXPECT_TRUE(zn_all_are(self->region + 4096, 24, FILL));
 }
 
 TEST_F(large, statistics_across_4_gib)
