@@ -15,9 +15,9 @@ ROOM = BUILD / "bench"
 SELFTESTS = TOP / "tools/testing/selftests/io_uring"
 
 # What notifications cost is to what they are posted on: Linux with the fixes. The
-# base cannot receive on netdevsim, and the series that makes it able to does not
+# base cannot receive on netdevsim, and the series that make it able to do not
 # touch the rest.
-FIXES, NIC = "zcrx-fixes", "netdevsim-zcrx"
+FIXES, *NIC = "zcrx-fixes", "netdevsim-fixes", "netdevsim-zcrx"
 UNTOUCHED = ("io_uring", "include/linux/io_uring*", "include/uapi/linux/io_uring*",
              "net/core/page_pool*", "include/net/page_pool", "net/ipv4")
 
@@ -25,11 +25,11 @@ UNTOUCHED = ("io_uring", "include/linux/io_uring*", "include/uapi/linux/io_uring
 def kernels():
     """{"base": image, "ours": image}"""
     ours = run(HARNESS / "kernel", "--image").strip()
-    branch = run(HARNESS / "tree/posted", FIXES, NIC).strip()
+    branch = run(HARNESS / "tree/posted", FIXES, *NIC).strip()
     different = run("git", "-C", BUILD / "linux", "diff", "--name-only", FIXES, branch, "--",
-                     *UNTOUCHED)
+                    *UNTOUCHED)
     if different:
-        raise Refused(f"the series {NIC} is no base to compare with, it changes:\n{different}")
+        raise Refused(f"the series {NIC} are no base to compare with, they change:\n{different}")
     base = run(HARNESS / "kernel", "--image",
                env={**os.environ, "BRANCH": branch, "VARIANT": ""}).strip()
     return {"base": Path(base), "ours": Path(ours)}

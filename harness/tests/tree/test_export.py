@@ -78,6 +78,18 @@ class Export(World):
                           "[PATCH v2 2/3] include: add a header and a program",
                           "[PATCH v2 3/3] net: go on"])
 
+    def test_prefix_names_the_tree(self):
+        self.git("config", "--global", "format.subjectPrefix", "MINE")
+        for order, prefix in (("one - net-next", "PATCH net-next"),
+                              ("one - net # fixes", "PATCH net"),
+                              ("one - -", "PATCH"), ("one -", "PATCH"), ("one", "PATCH")):
+            with self.subTest(order=order):
+                self.write("series/order", f"{order}\n")
+                self.assertEqual([mail["Subject"] for mail in self.export()][::3],
+                                 [f"[{prefix} 0/3] The series", f"[{prefix} 3/3] net: go on"])
+                self.assertEqual(self.export("-v", "2")[1]["Subject"],
+                                 f"[{prefix} v2 1/3] io_uring: start")
+
     def test_recipients_are_those_of_get_maintainer(self):
         for mail in self.export("--cc", "Jørn More <more@example.org>"):
             self.assertEqual(mail["To"], '"A. Maintainer" <maintainer@example.org>')
@@ -123,6 +135,13 @@ class Export(World):
             with self.subTest(text=text):
                 self.write("series/one/0000-cover-letter", text)
                 self.export_refused("0000-cover-letter must be one line with")
+
+    def test_refused_with_a_bad_prefix(self):
+        self.write("series/order", "one - nett\n")
+        self.export_refused("series/order lists one with the prefix nett: "
+                            "there are -, net, net-next")
+        self.write("series/order", "one - net net-next\n")
+        self.export_refused("series/order lists one with more than .*: net-next")
 
     def test_refused_with_work_that_is_not_refreshed(self):
         self.succeeds("harness/tree/assemble")

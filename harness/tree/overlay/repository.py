@@ -10,28 +10,43 @@ from tree.overlay import mailpatch
 OVERLAY = ("include", "io_uring", "drivers", "net", "Documentation", "tools",
            "lib")
 COVER = "0000-cover-letter"
+PREFIXES = ("-", "net", "net-next")
 
 
 def read_order():
-    """{series: what it is posted on, lowest first}, in stacking order"""
+    """{series: (what it is posted on, lowest first; its PREFIXES)}, in stacking
+    order"""
     order = ROOT / "series/order"
     if TREE and not order.exists():
         raise Refused(f"TREE: there is no tree '{TREE}', for it would have "
                       f"{TREE}/series/order")
     lines = order.read_text().splitlines() if order.exists() else []
-    below = {}
-    for name, *on in filter(None, (line.split("#")[0].split()
-                                   for line in lines)):
-        if len(on) > 1 or not below.keys() >= set(on):
-            raise Refused(f"series/order lists {name} on {' '.join(on)}: that "
-                          "must be one series, which is listed above it")
-        below[name] = [*below[on[0]], *on] if on else []
-    return below
+    known = {}
+    for name, *words in filter(None, (line.split("#")[0].split()
+                                      for line in lines)):
+        on, prefix, *more = (*words, *("-", "-")[len(words):])
+        if more:
+            raise Refused(f"series/order lists {name} with more than what it "
+                          f"is posted on and a prefix: {' '.join(more)}")
+        if on != "-" and on not in known:
+            raise Refused(f"series/order lists {name} on {on}: that must be "
+                          "a series which is listed above it, or -")
+        if prefix not in PREFIXES:
+            raise Refused(f"series/order lists {name} with the prefix {prefix}: "
+                          f"there are {', '.join(PREFIXES)}")
+        known[name] = [] if on == "-" else [*known[on][0], on], prefix
+    return known
 
 
 def below(name):
     """the series that this one is posted on, lowest first"""
-    return read_order().get(name, [])
+    return read_order().get(name, ([],))[0]
+
+
+def subject_prefix(name):
+    """what stands in the brackets of the subjects"""
+    prefix = read_order()[name][1]
+    return "PATCH" if prefix == "-" else f"PATCH {prefix}"
 
 
 def series_names():
