@@ -10,6 +10,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 harness=$top/harness
 # The tree: what the repository adds to one base. The first one is at the top.
 tree=${TREE:-}
+# shellcheck disable=SC2034 # the programs that hold a tree use it
 root=$top${tree:+/$tree}
 build=${ZCRX_BUILD:-$top/build}${tree:+/$tree}
 cache=${ZCRX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/zcrx-notif}
