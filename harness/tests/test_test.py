@@ -73,14 +73,7 @@ class Parts(unittest.TestCase):
 
     def part(self, name, usual, commands):
         (self.harness / "parts" / name).write_text(
-            f"# usual: {usual}
-# minutes: 7
-#
-# What it is.
-# More.
-
-{commands}
-")
+            f"# usual: {usual}\n# minutes: 7\n#\n# What it is.\n# More.\n\n{commands}\n")
 
     def test_a_new_file_is_a_new_part(self):
         shutil.rmtree(self.harness / "parts")
