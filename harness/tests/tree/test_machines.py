@@ -18,7 +18,7 @@ CONFIGS = {"base": "A=y\n", "i386": "HIGH=y\n", "arm64": "", "s390x": "",
            "no-zcrx": "zcrx=n\nnew=n\n"}
 
 
-class Arches(World):
+class Machines(World):
 
     def setUp(self):
         super().setUp()
@@ -70,7 +70,7 @@ class Arches(World):
         self.write("io_uring/new.c", "WARNING\n")
         self.succeeds("harness/tree/assemble")
         self.fails(r"new.c:1: warning: WARNING\n(.|\n)*"
-                   "arches: failed: clang, arm64", "clang", "arm64")
+                   "machines: failed: clang, arm64", "clang", "arm64")
 
     def test_object_that_was_not_made(self):
         self.write("harness/configs/i386.config", "new=n\n")
