@@ -37,7 +37,7 @@ class Parts(unittest.TestCase):
         for name in ("lib", "parts", "selftests"):
             shutil.copytree(HARNESS / name, self.harness / name)
         shutil.copy(HARNESS / "test", self.harness)
-        for name in ("lib/setup", "tests/lint"):
+        for name in ("lib/setup", "tests/lint", "kernel"):
             path = self.harness / name
             path.parent.mkdir(exist_ok=True)
             path.write_text("#!/bin/sh\n")
