@@ -14,15 +14,13 @@ import unittest
 
 from world import REPOSITORY, room
 
-sys.path.insert(0, str(REPOSITORY / "series"))
-import repository  # pylint: disable=wrong-import-position
+sys.path.insert(0, str(REPOSITORY / "harness"))
+# pylint: disable=wrong-import-position
+from lib.common import CACHE
+from tree.overlay import repository
 
 ORDER = repository.read_order()
 NAMES = list(ORDER)
-CACHE = pathlib.Path(
-    os.environ.get("ZCRX_CACHE") or
-    pathlib.Path(os.environ.get("XDG_CACHE_HOME") or
-                 pathlib.Path.home() / ".cache") / "zcrx-notif")
 
 
 def run(*command, cwd, **env):
