@@ -7,8 +7,8 @@ import unittest
 
 from world import REPOSITORY
 
-sys.path.insert(0, str(REPOSITORY / "series"))
-import repository  # pylint: disable=wrong-import-position
+sys.path.insert(0, str(REPOSITORY / "harness"))
+from tree.overlay import repository  # pylint: disable=wrong-import-position
 
 MAILS = 15
 FIXES = r'^Fixes: [0-9a-f]{12} \(".+"\)$'
