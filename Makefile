@@ -23,7 +23,7 @@ help: ## what there is
 run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 14 minutes)
 	@harness/run
 
-test: ## the tests (cold 54 minutes); PARTS="host series guest net demo alone faults fuzz" for some
+test: ## the tests (cold 56 minutes); PARTS="host series guest net demo alone faults fuzz" for some
 	@harness/test $(PARTS)
 
 test-all: ## everything there is: several hours
