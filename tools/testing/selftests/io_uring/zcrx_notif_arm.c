@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* ZCRX_CTRL_ARM_NOTIFICATION: what can be armed again, by whom, and when. */
-#include <unistd.h>
-
 #include "kselftest_harness.h"
 #include "zcrx_notif_common.h"
 
@@ -13,7 +11,6 @@ FIXTURE(arm)
 	struct zn_ifq		q;
 	struct zn_ifq		imp;
 	struct zn_events	ev;
-	int			fd;
 };
 
 /* Who arms; the notifications go to the creator in either case. */
@@ -35,19 +32,14 @@ FIXTURE_SETUP(arm)
 		.stats = true,
 	};
 
-	ASSERT_EQ(0, zn_open(&self->q, &o));
-	self->fd = zn_export(&self->q);
-	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, zn_import(&self->imp, &self->q, self->fd, &o));
+	ASSERT_EQ(0, zn_open_imported(&self->q, &self->imp, &o));
 	ASSERT_EQ(0, zn_connect(&self->q));
-	ASSERT_EQ(0, zn_connect(&self->imp));
 }
 
 FIXTURE_TEARDOWN(arm)
 {
 	zn_close(&self->imp);
 	zn_close(&self->q);
-	close(self->fd);
 }
 
 /* Run task work; how many notifications that brought. */

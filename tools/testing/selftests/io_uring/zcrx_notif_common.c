@@ -399,6 +399,21 @@ int zn_unread(const struct zn_ifq *q)
 	return ioctl(q->server_fd, FIONREAD, &n) ? -errno : n;
 }
 
+int zn_send_all(struct zn_ifq *q, size_t n)
+{
+	__u64 end = zn_now_ms() + ZN_TIMEOUT;
+	int all = zn_unread(q) + n;
+
+	if (zn_send(q, n) != n)
+		return -EMSGSIZE;
+	while (zn_unread(q) != all) {
+		if (zn_now_ms() >= end)
+			return -ETIME;
+		usleep(1000);
+	}
+	return 0;
+}
+
 int zn_fill_cq(struct zn_ifq *q, unsigned int nr)
 {
 	for (unsigned int i = 0; i < nr; i++) {

@@ -88,12 +88,27 @@ int zn_drop_caps(uid_t uid);
 /* Monotonic time in ms. */
 __u64 zn_now_ms(void);
 
+/* A random number below @below, of a seed. */
+static inline unsigned int zn_rnd(unsigned int *seed, unsigned int below)
+{
+	*seed = *seed * 1103515245 + 12345;
+	return (*seed >> 12) % below;
+}
+
+static inline void zn_spin(unsigned int loops)
+{
+	while (loops--)
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 /* zn_open() and zn_connect() */
 int zn_open_connected(struct zn_ifq *q, const struct zn_opts *o);
 /* A receive of @fd as of zn_recv(), which is not submitted yet. */
 struct io_uring_sqe *zn_recv_sqe(struct zn_ifq *q, int fd, unsigned int len);
 /* Reap until the receive ended; 0 or -ETIME. */
 int zn_reap_end(struct zn_ifq *q, struct zn_events *ev);
+/* Send @n bytes, and wait until they are in the socket of the other end. */
+int zn_send_all(struct zn_ifq *q, size_t n);
 /* Bytes in the socket that @q receives from, or a negative errno. */
 int zn_unread(const struct zn_ifq *q);
 /* Post @nr CQEs with user_data from ZN_NOP on; as many as there are SQEs. */

@@ -132,10 +132,7 @@ FIXTURE_VARIANT(maker)
 	bool enabled_before;	/* it ends, by another task */
 };
 
-FIXTURE_VARIANT_ADD(maker, exits)
-{
-	.end = zn_remote_exit,
-};
+FIXTURE_VARIANT_ADD(maker, exits) { .end = zn_remote_exit };
 
 FIXTURE_VARIANT_ADD(maker, exits_with_event_kept)
 {
@@ -150,10 +147,7 @@ FIXTURE_VARIANT_ADD(maker, exits_while_another_has_it_pending)
 	.enabled_before = true,
 };
 
-FIXTURE_VARIANT_ADD(maker, executes)
-{
-	.end = zn_remote_exec,
-};
+FIXTURE_VARIANT_ADD(maker, executes) { .end = zn_remote_exec };
 
 FIXTURE_VARIANT_ADD(maker, executes_with_event_kept)
 {

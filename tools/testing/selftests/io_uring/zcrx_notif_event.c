@@ -21,20 +21,9 @@ FIXTURE_VARIANT(event)
 	bool		stats;
 };
 
-FIXTURE_VARIANT_ADD(event, cqe32)
-{
-	.ring_flags = 0,
-};
-
-FIXTURE_VARIANT_ADD(event, mixed)
-{
-	.ring_flags = IORING_SETUP_CQE_MIXED,
-};
-
-FIXTURE_VARIANT_ADD(event, cqe32_stats)
-{
-	.ring_flags = 0, .stats = true,
-};
+FIXTURE_VARIANT_ADD(event, cqe32) { .ring_flags = 0 };
+FIXTURE_VARIANT_ADD(event, mixed) { .ring_flags = IORING_SETUP_CQE_MIXED };
+FIXTURE_VARIANT_ADD(event, cqe32_stats) { .ring_flags = 0, .stats = true };
 
 FIXTURE_VARIANT_ADD(event, mixed_stats)
 {

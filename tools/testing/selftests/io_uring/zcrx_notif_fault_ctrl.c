@@ -37,10 +37,7 @@ FIXTURE_VARIANT_ADD(call, export_no_file)
 	.op = EXPORT, .a = { .what = CACHES, .caches = { "filp" } },
 };
 
-FIXTURE_VARIANT_ADD(call, import)
-{
-	.op = IMPORT, .copies = 2,
-};
+FIXTURE_VARIANT_ADD(call, import) { .op = IMPORT, .copies = 2 };
 
 FIXTURE_VARIANT_ADD(call, import_to_ring_that_has_one)
 {
@@ -58,20 +55,14 @@ FIXTURE_VARIANT_ADD(call, import_no_xarray_node)
 	.a = { .what = CACHES, .caches = { "radix_tree_node" } },
 };
 
-FIXTURE_VARIANT_ADD(call, arm)
-{
-	.op = ARM, .copies = 1,
-};
+FIXTURE_VARIANT_ADD(call, arm) { .op = ARM, .copies = 1 };
 
 FIXTURE_VARIANT_ADD(call, arm_copies)
 {
 	.op = ARM, .copies = 1, .a.what = COPIES,
 };
 
-FIXTURE_VARIANT_ADD(call, flush)
-{
-	.op = FLUSH, .copies = 1,
-};
+FIXTURE_VARIANT_ADD(call, flush) { .op = FLUSH, .copies = 1 };
 
 FIXTURE_VARIANT_ADD(call, flush_copies)
 {

@@ -122,35 +122,12 @@ FIXTURE_VARIANT(close)
 	const char *order;
 };
 
-FIXTURE_VARIANT_ADD(close, creator_importer_file)
-{
-	.order = "cif",
-};
-
-FIXTURE_VARIANT_ADD(close, creator_file_importer)
-{
-	.order = "cfi",
-};
-
-FIXTURE_VARIANT_ADD(close, importer_creator_file)
-{
-	.order = "icf",
-};
-
-FIXTURE_VARIANT_ADD(close, importer_file_creator)
-{
-	.order = "ifc",
-};
-
-FIXTURE_VARIANT_ADD(close, file_creator_importer)
-{
-	.order = "fci",
-};
-
-FIXTURE_VARIANT_ADD(close, file_importer_creator)
-{
-	.order = "fic",
-};
+FIXTURE_VARIANT_ADD(close, creator_importer_file) { .order = "cif" };
+FIXTURE_VARIANT_ADD(close, creator_file_importer) { .order = "cfi" };
+FIXTURE_VARIANT_ADD(close, importer_creator_file) { .order = "icf" };
+FIXTURE_VARIANT_ADD(close, importer_file_creator) { .order = "ifc" };
+FIXTURE_VARIANT_ADD(close, file_creator_importer) { .order = "fci" };
+FIXTURE_VARIANT_ADD(close, file_importer_creator) { .order = "fic" };
 
 FIXTURE_SETUP(close)
 {
@@ -410,20 +387,9 @@ FIXTURE_VARIANT(process)
 	bool killed;
 };
 
-FIXTURE_VARIANT_ADD(process, exits_idle)
-{
-	.state = IDLE,
-};
-
-FIXTURE_VARIANT_ADD(process, exits_on_its_way)
-{
-	.state = ON_ITS_WAY,
-};
-
-FIXTURE_VARIANT_ADD(process, exits_posted)
-{
-	.state = POSTED,
-};
+FIXTURE_VARIANT_ADD(process, exits_idle) { .state = IDLE };
+FIXTURE_VARIANT_ADD(process, exits_on_its_way) { .state = ON_ITS_WAY };
+FIXTURE_VARIANT_ADD(process, exits_posted) { .state = POSTED };
 
 FIXTURE_VARIANT_ADD(process, exits_overflown_and_raised)
 {

@@ -89,18 +89,6 @@ static void wait_for(struct word *w, unsigned int val)
 			sched_yield();
 }
 
-static void spin(unsigned int loops)
-{
-	while (loops--)
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-}
-
-static unsigned int rnd(unsigned int *x, unsigned int below)
-{
-	*x = *x * 1103515245 + 12345;
-	return (*x >> 12) % below;
-}
-
 /* Stay on the @nr'th of the CPUs that there are. */
 static int pin(const struct litmus *l, unsigned int nr)
 {
@@ -179,7 +167,7 @@ static void *maker_main(void *arg)
 		wait_for(&l->go, i);
 		if (l->stop)
 			break;
-		spin(l->delay);
+		zn_spin(l->delay);
 		if (!l->error)
 			zn_recv(&l->maker, 1);
 		set(&l->done, i);
@@ -200,10 +188,7 @@ FIXTURE_VARIANT(litmus)
 	bool importer_arms;
 };
 
-FIXTURE_VARIANT_ADD(litmus, no_buffers)
-{
-	.type = ZCRX_NOTIF_NO_BUFFERS,
-};
+FIXTURE_VARIANT_ADD(litmus, no_buffers) { .type = ZCRX_NOTIF_NO_BUFFERS };
 
 FIXTURE_VARIANT_ADD(litmus, no_buffers_armed_by_an_importer)
 {
@@ -211,10 +196,7 @@ FIXTURE_VARIANT_ADD(litmus, no_buffers_armed_by_an_importer)
 	.importer_arms = true,
 };
 
-FIXTURE_VARIANT_ADD(litmus, copy)
-{
-	.type = ZCRX_NOTIF_COPY,
-};
+FIXTURE_VARIANT_ADD(litmus, copy) { .type = ZCRX_NOTIF_COPY };
 
 FIXTURE_VARIANT_ADD(litmus, copy_armed_by_an_importer)
 {
@@ -297,7 +279,7 @@ static enum outcome meet(struct litmus *l, struct zn_ifq *armer,
 	before = counter(l);
 	l->delay = delay;
 	set(&l->go, nr);
-	spin(my_delay);
+	zn_spin(my_delay);
 	*arm_ret = zn_arm(armer, l->type);
 	after = counter(l);
 	wait_for(&l->done, nr);
@@ -324,8 +306,8 @@ TEST_F_TIMEOUT(litmus, an_event_is_counted_or_fires, 3600)
 		enum outcome o;
 		int arm_ret;
 
-		o = meet(l, armer, ++nr, (late > 0 ? late : 0) + rnd(&x, JITTER),
-			 (late < 0 ? -late : 0) + rnd(&x, JITTER), &arm_ret);
+		o = meet(l, armer, ++nr, (late > 0 ? late : 0) + zn_rnd(&x, JITTER),
+			 (late < 0 ? -late : 0) + zn_rnd(&x, JITTER), &arm_ret);
 		ASSERT_EQ(0, arm_ret);
 		seen[o]++;
 		rounds++;

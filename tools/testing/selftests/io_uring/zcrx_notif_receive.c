@@ -35,30 +35,11 @@ FIXTURE_VARIANT(flags)
 	int res;		/* that it is refused with, or 0 */
 };
 
-FIXTURE_VARIANT_ADD(flags, fixed_file)
-{
-	.flags = IOSQE_FIXED_FILE,
-};
-
-FIXTURE_VARIANT_ADD(flags, async)
-{
-	.flags = IOSQE_ASYNC,
-};
-
-FIXTURE_VARIANT_ADD(flags, linked_behind)
-{
-	.behind = true,
-};
-
-FIXTURE_VARIANT_ADD(flags, drained)
-{
-	.flags = IOSQE_IO_DRAIN,
-};
-
-FIXTURE_VARIANT_ADD(flags, silent_success)
-{
-	.flags = IOSQE_CQE_SKIP_SUCCESS,
-};
+FIXTURE_VARIANT_ADD(flags, fixed_file) { .flags = IOSQE_FIXED_FILE };
+FIXTURE_VARIANT_ADD(flags, async) { .flags = IOSQE_ASYNC };
+FIXTURE_VARIANT_ADD(flags, linked_behind) { .behind = true };
+FIXTURE_VARIANT_ADD(flags, drained) { .flags = IOSQE_IO_DRAIN };
+FIXTURE_VARIANT_ADD(flags, silent_success) { .flags = IOSQE_CQE_SKIP_SUCCESS };
 
 FIXTURE_VARIANT_ADD(flags, buffer_select)
 {
@@ -245,10 +226,7 @@ FIXTURE_VARIANT_ADD(other, tcp_listening)
 	.res = -ENOTCONN,
 };
 
-FIXTURE_VARIANT_ADD(other, pipe)
-{
-	.res = -ENOTSOCK,
-};
+FIXTURE_VARIANT_ADD(other, pipe) { .res = -ENOTSOCK };
 
 FIXTURE_SETUP(other)
 {

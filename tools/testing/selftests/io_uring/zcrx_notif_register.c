@@ -58,11 +58,7 @@ FIXTURE_VARIANT(registration)
 };
 
 FIXTURE_VARIANT_ADD(registration, with_user_region) {};
-
-FIXTURE_VARIANT_ADD(registration, with_kernel_region)
-{
-	.kernel_region = true,
-};
+FIXTURE_VARIANT_ADD(registration, with_kernel_region) { .kernel_region = true };
 
 FIXTURE_SETUP(registration)
 {

@@ -35,31 +35,18 @@ FIXTURE_VARIANT(late)
 	int	ret;
 };
 
-FIXTURE_VARIANT_ADD(late, reg)
-{
-	.reg = true, .ret = -EFAULT,
-};
+FIXTURE_VARIANT_ADD(late, reg) { .reg = true, .ret = -EFAULT };
 
 FIXTURE_VARIANT_ADD(late, reg_kernel_region)
 {
 	.reg = true, .kernel_region = true, .ret = -EFAULT,
 };
 
-FIXTURE_VARIANT_ADD(late, region_desc)
-{
-	.rd = true, .ret = -EFAULT,
-};
-
-FIXTURE_VARIANT_ADD(late, area_reg)
-{
-	.area = true, .ret = -EFAULT,
-};
+FIXTURE_VARIANT_ADD(late, region_desc) { .rd = true, .ret = -EFAULT };
+FIXTURE_VARIANT_ADD(late, area_reg) { .area = true, .ret = -EFAULT };
 
 /* The kernel only reads the descriptor. */
-FIXTURE_VARIANT_ADD(late, notif_desc_is_fine)
-{
-	.desc = true, .ret = 0,
-};
+FIXTURE_VARIANT_ADD(late, notif_desc_is_fine) { .desc = true, .ret = 0 };
 
 FIXTURE_SETUP(late)
 {

@@ -198,10 +198,8 @@ static void *scribble(void *arg)
 	struct scribbler *s = arg;
 	unsigned int x = 1;
 
-	while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE)) {
-		x = x * 1103515245 + 12345;
-		memset(s->mem, x >> 16, s->size);
-	}
+	while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE))
+		memset(s->mem, zn_rnd(&x, 256), s->size);
 	return NULL;
 }
 
@@ -397,25 +395,15 @@ FIXTURE_VARIANT(types)
 	bool arm;
 };
 
-FIXTURE_VARIANT_ADD(types, none)
-{
-	.type_mask = 0,
-};
-
-FIXTURE_VARIANT_ADD(types, copy_fires_once)
-{
-	.type_mask = ZCRX_NOTIF_COPY,
-};
+FIXTURE_VARIANT_ADD(types, none) { .type_mask = 0 };
+FIXTURE_VARIANT_ADD(types, copy_fires_once) { .type_mask = ZCRX_NOTIF_COPY };
 
 FIXTURE_VARIANT_ADD(types, no_buffers_fires_once)
 {
 	.type_mask = ZCRX_NOTIF_NO_BUFFERS,
 };
 
-FIXTURE_VARIANT_ADD(types, all_fire_once)
-{
-	.type_mask = ZN_ALL_TYPES,
-};
+FIXTURE_VARIANT_ADD(types, all_fire_once) { .type_mask = ZN_ALL_TYPES };
 
 FIXTURE_VARIANT_ADD(types, all_armed_each_time)
 {
@@ -556,15 +544,8 @@ FIXTURE_VARIANT(mapping)
 	bool kernel_region;
 };
 
-FIXTURE_VARIANT_ADD(mapping, user_memory)
-{
-	.kernel_region = false,
-};
-
-FIXTURE_VARIANT_ADD(mapping, kernel_memory)
-{
-	.kernel_region = true,
-};
+FIXTURE_VARIANT_ADD(mapping, user_memory) { .kernel_region = false };
+FIXTURE_VARIANT_ADD(mapping, kernel_memory) { .kernel_region = true };
 
 FIXTURE_SETUP(mapping)
 {

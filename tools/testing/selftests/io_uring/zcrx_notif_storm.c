@@ -102,8 +102,7 @@ struct storm {
 
 static unsigned int rnd(struct worker *wk, unsigned int below)
 {
-	wk->seed = wk->seed * 1103515245 + 12345;
-	return (wk->seed >> 12) % below;
+	return zn_rnd(&wk->seed, below);
 }
 
 static bool stopped(struct storm *s)

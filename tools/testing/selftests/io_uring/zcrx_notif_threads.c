@@ -306,10 +306,7 @@ FIXTURE_VARIANT(once)
 	bool busy;
 };
 
-FIXTURE_VARIANT_ADD(once, copy)
-{
-	.types = ZCRX_NOTIF_COPY,
-};
+FIXTURE_VARIANT_ADD(once, copy) { .types = ZCRX_NOTIF_COPY };
 
 FIXTURE_VARIANT_ADD(once, copy_busy)
 {
@@ -317,10 +314,7 @@ FIXTURE_VARIANT_ADD(once, copy_busy)
 	.busy = true,
 };
 
-FIXTURE_VARIANT_ADD(once, both)
-{
-	.types = ZN_ALL_TYPES,
-};
+FIXTURE_VARIANT_ADD(once, both) { .types = ZN_ALL_TYPES };
 
 FIXTURE_VARIANT_ADD(once, both_busy)
 {
@@ -519,9 +513,7 @@ static __u64 handle(struct world *w)
 /* Up to about as long as an event takes, so that they meet everywhere. */
 static void spin_for_a_while(unsigned int *x)
 {
-	*x = *x * 1103515245 + 12345;
-	for (unsigned int i = *x >> 18; i; i--)
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	zn_spin(zn_rnd(x, 1 << 14));
 }
 
 TEST_F(lossless, nothing_is_missed)

@@ -28,15 +28,8 @@ FIXTURE_VARIANT(stall)
 	bool polled;
 };
 
-FIXTURE_VARIANT_ADD(stall, polled)
-{
-	.polled = true,
-};
-
-FIXTURE_VARIANT_ADD(stall, data_first)
-{
-	.polled = false,
-};
+FIXTURE_VARIANT_ADD(stall, polled) { .polled = true };
+FIXTURE_VARIANT_ADD(stall, data_first) { .polled = false };
 
 FIXTURE_SETUP(stall)
 {
@@ -46,22 +39,6 @@ FIXTURE_SETUP(stall)
 FIXTURE_TEARDOWN(stall)
 {
 	zn_close(&self->q);
-}
-
-/* All of it is in the socket before the receive gets to run. */
-static int send_all(struct zn_ifq *q, size_t n)
-{
-	__u64 end = zn_now_ms() + ZN_TIMEOUT;
-	int all = zn_unread(q) + n;
-
-	if (zn_send(q, n) != n)
-		return -EMSGSIZE;
-	while (zn_unread(q) != all) {
-		if (zn_now_ms() >= end)
-			return -ETIME;
-		usleep(1000);
-	}
-	return 0;
 }
 
 /* A connection on which @n bytes meet a receive of @len. */
@@ -75,7 +52,7 @@ static void __start(struct __test_metadata *_metadata, struct zn_ifq *q,
 		zn_recv(q, len);
 		ASSERT_EQ(-ETIME, zn_reap(q, &none, 1, ZN_SILENCE));
 	}
-	ASSERT_EQ(0, send_all(q, n));
+	ASSERT_EQ(0, zn_send_all(q, n));
 	if (!polled)
 		zn_recv(q, len);
 }
@@ -151,7 +128,7 @@ TEST_F(stall, out_of_buffers_before_the_end_of_the_stream)
 		zn_recv(&self->q, 0);
 		ASSERT_EQ(-ETIME, zn_reap(&self->q, &self->ev, 1, ZN_SILENCE));
 	}
-	ASSERT_EQ(0, send_all(&self->q, total));
+	ASSERT_EQ(0, zn_send_all(&self->q, total));
 	ASSERT_EQ(0, shutdown(self->q.client_fd, SHUT_WR));
 	if (!variant->polled)
 		zn_recv(&self->q, 0);
@@ -188,7 +165,7 @@ TEST_F(stall, area_empty_already)
 	ASSERT_EQ(AREA_PAGES, self->ev.data_cqes);
 	ASSERT_FALSE(self->ev.recv_ended);
 
-	ASSERT_EQ(0, send_all(&self->q, page));
+	ASSERT_EQ(0, zn_send_all(&self->q, page));
 	ASSERT_EQ(0, zn_reap_bytes(&self->q, &ev, page));
 	if (!variant->polled) {
 		ASSERT_TRUE(ev.recv_ended);
@@ -253,7 +230,7 @@ TEST(data_that_arrives_while_a_receive_with_many_events_runs)
 	zn_recv(&q, 0);
 	ASSERT_EQ(-ETIME, zn_reap(&q, &ev, 1, ZN_SILENCE));
 	for (i = 0; i < MANY_EVENTS; i++)
-		ASSERT_EQ(0, send_all(&q, 1));
+		ASSERT_EQ(0, zn_send_all(&q, 1));
 	for (i = 0; i < MANY_SEGMENTS; i++)
 		ASSERT_EQ(1, zn_send(&q, 1));
 
