@@ -5,7 +5,6 @@ neither, because nothing was built or started, raises Refused.
 """
 
 import os
-import pathlib
 import re
 import signal
 import subprocess

@@ -155,8 +155,8 @@ class Calls(unittest.TestCase):
         self.assertEqual(row["more"], 0)
 
     def test_too_few_with_a_counterpart_are_not_compared(self):
-        for spans in ({1: {190: 9}, 7: {5000: 10}}, {1: {190: 4}}, {}):
-            row = self.figure({"io_zcrx_recv_skb": spans, "io_pp_zc_alloc_netmems": {0: {4019: 30}}})
+        for calls in ({1: {190: 9}, 7: {5000: 10}}, {1: {190: 4}}, {}):
+            row = self.figure({"io_zcrx_recv_skb": calls, "io_pp_zc_alloc_netmems": {0: {4019: 30}}})
             self.assertIs(row["ok"], False)
             self.assertIsNone(row["more"])
 

@@ -219,8 +219,8 @@ line io_uring/zcrx_notif.c notif_two
             why = f"line io_uring/zcrx_notif.c notif_two\n\t{source}\n\tBecause.\n"
             text, good = self.judge(all_reached(), why)
             self.assertFalse(good)
-            self.assertIn(f"reasons for nothing, all that they name is reached or gone:\n"
-                          f"  ", text)
+            self.assertIn("reasons for nothing, all that they name is reached or gone:\n"
+                          "  ", text)
             self.assertIn(source, text)
 
     def test_reason_without_words_is_refused(self):
