@@ -14,22 +14,18 @@ from lib.common import BUILD, HARNESS, TOP, Refused, run
 ROOM = BUILD / "bench"
 SELFTESTS = TOP / "tools/testing/selftests/io_uring"
 
-# What notifications cost is to what they are posted on: Linux with the fixes. The
-# base cannot receive on netdevsim, and the series that make it able to do not
-# touch the rest.
-FIXES, *NIC = "zcrx-fixes", "netdevsim-fixes", "netdevsim-zcrx"
-UNTOUCHED = ("io_uring", "include/linux/io_uring*", "include/uapi/linux/io_uring*",
-             "net/core/page_pool*", "include/net/page_pool", "net/ipv4")
+
+
+def names():
+    """the series, lowest first"""
+    return run(HARNESS / "tree/assemble", "--list").split()
 
 
 def kernels():
     """{"base": image, "ours": image}"""
     ours = run(HARNESS / "kernel", "--image").strip()
-    branch = run(HARNESS / "tree/posted", FIXES, *NIC).strip()
-    different = run("git", "-C", BUILD / "linux", "diff", "--name-only", FIXES, branch, "--",
-                    *UNTOUCHED)
-    if different:
-        raise Refused(f"the series {NIC} are no base to compare with, they change:\n{different}")
+    # the top of the stack and what is right below it
+    branch = names()[-2]
     base = run(HARNESS / "kernel", "--image",
                env={**os.environ, "BRANCH": branch, "VARIANT": ""}).strip()
     return {"base": Path(base), "ours": Path(ours)}

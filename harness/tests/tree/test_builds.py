@@ -203,10 +203,6 @@ class Builds(World):
                       KERNEL_TARBALL=str(self.dir / "other.tar.xz"))
         self.assertEqual(len(self.made("two")), 2)
 
-    def test_no_tree(self):
-        self.linux.rename(self.dir / "away")
-        self.fails("there is no tree .*: make assemble")
-
     def test_series_that_does_not_exist(self):
         self.fails("there is no series three; series/order lists one, two", "three")
 

@@ -66,16 +66,6 @@ class ExportTwo(World):
         self.assertEqual([len(list((self.repo / "build/mail" / name).iterdir()))
                           for name in ("one", "two")], [4, 3])
 
-    def test_tree_with_one_alone_stays_so(self):
-        for alone in ("one", "two"):
-            self.succeeds("harness/tree/assemble", alone)
-            refs, files = self.refs(), self.files(self.linux)
-            for name in ("one", "two"):
-                with self.subTest(alone=alone, exported=name):
-                    self.export(name)
-                    self.assertEqual(self.refs(), refs)
-                    self.assertEqual(self.files(self.linux), files)
-
     def test_refused_when_it_needs_the_other(self):
         self.write(CORE, mail("net: change the core", [],
                               hunks("net/core.c", TWO, edited(TWO, 11, "on top"))))

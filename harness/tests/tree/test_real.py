@@ -68,7 +68,7 @@ class Real(unittest.TestCase):
 
     @classmethod
     def program(cls, name, *args):
-        return run(cls.repo / "series" / name, *args, cwd=cls.repo, **cls.env)
+        return run(cls.repo / "harness/tree" / name, *args, cwd=cls.repo, **cls.env)
 
     def tree(self, name):
         return self.git("rev-parse", f"{name}^{{tree}}")
@@ -135,7 +135,7 @@ class Real(unittest.TestCase):
         self.assertEqual(self.tree(applied[frozenset(NAMES)]), self.small("HEAD", paths))
         for name in NAMES:
             self.assertEqual(self.tree(applied[frozenset([*ORDER[name][0], name])]),
-                             self.small(self.program("alone", name), paths))
+                             self.small(f"posted/{name}", paths))
 
     def test_targets_of_make_work(self):
         mails = self.repo / "build/mail"
@@ -143,12 +143,12 @@ class Real(unittest.TestCase):
         self.make("refresh")
         self.assertEqual(self.git("status", "--short", cwd=self.repo), "")
         shutil.rmtree(mails, ignore_errors=True)
-        self.make("series", "V=2", f"SERIES={NAMES[0]}", "CC=more@example.org")
+        self.make("series", "REROLL=2", f"SERIES={NAMES[0]}", "MAIL_CC=more@example.org")
         self.assertEqual([path.name for path in mails.iterdir()], [NAMES[0]])
         cover = (mails / NAMES[0] / "v2-0000-cover-letter.patch").read_text()
         self.assertIn("\nCc: ", cover)
         self.assertIn("more@example.org", cover)
-        said = self.make("series-dry-run", "V=3")
+        said = self.make("series-dry-run", "REROLL=3")
         for name in NAMES:
             count = len(list((mails / name).glob("v3-*.patch")))
             self.assertIn(f"\n{count} mails from Tess Tester <tess@example.org>: "

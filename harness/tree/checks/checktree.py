@@ -4,8 +4,8 @@
 import collections
 import re
 
-from lib.common import BUILD, CACHE, TOP, Refused, git
-from tree.overlay import commits, repository, worktree
+from lib.common import BUILD, CACHE, TOP, git
+from tree.overlay import repository, worktree
 from tree.checks.kbuild import Objects
 
 LINUX = BUILD / "check/linux"
@@ -14,24 +14,20 @@ ARCHES = {"x86_64": "base.config", "um": "um.config"}
 
 def check_tree():
     """make the tree; the base commit"""
-    if not worktree.PATH.exists():
-        raise Refused(f"there is no tree {worktree.PATH}: make assemble")
+    base = worktree.assembled()
     if not (LINUX / ".git").exists():
         git("worktree", "prune", cwd=worktree.PATH)
         git("worktree", "add", "--detach", LINUX, "base", cwd=worktree.PATH)
-    return worktree.commit_of(worktree.PATH, "refs/heads/base")
+    return base
 
 
 def checkout(commit):
     git("checkout", "-q", "--force", "--detach", commit, cwd=LINUX)
 
 
-def commits_of(base):
-    """a function that makes the commits of the named series, on the base"""
-    series, files = repository.read_all()
-    overlay = commits.store_overlay(worktree.PATH, files)
-    return lambda *names: commits.make(
-        LINUX, base, [patch for name in names for patch in series[name]], overlay)
+def tip():
+    """the commit with all series"""
+    return worktree.commit_of(LINUX, f"refs/heads/{repository.series_names()[-1]}")
 
 
 def objects(arch):

@@ -3,7 +3,7 @@
 
 import re
 
-from lib.common import Refused, git, say
+from lib.common import Refused, git
 from tree.overlay import commits, mailpatch, repository
 from tree.overlay.repository import OVERLAY
 
@@ -139,9 +139,7 @@ class Branches:
         patches = self.patches([*repository.below(name), name])
         try:
             ids = commits.make(self.tree, self.base, patches, self.overlay)
-        except Refused as refusal:
-            say(f"  {name} needs more than it is posted on, and cannot be "
-                f"exported like that:\n{refusal}")
+        except Refused:  # worktree.post() says so
             return
         count = len(self.series[name])
         for commit, patch in zip(ids[-count:], patches[-count:]):

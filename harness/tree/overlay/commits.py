@@ -18,9 +18,10 @@ NEUTRAL = "zcrx-notif <zcrx-notif@localhost> 1767225600 +0000"
 SCRATCH = "refs/zcrx-scratch"
 
 
-def base_version(tree, base):
-    """what the base commit says it is: Linux 7.1.y"""
-    return git("log", "-1", "--format=%s", base, "--", cwd=tree).strip()
+def base_version(tree, commit):
+    """what the base below a commit, its root, says that it is: Linux 7.1.y"""
+    return git("log", "-1", "--max-parents=0", "--format=%s", commit, "--",
+               cwd=tree).strip()
 
 
 def entries_of(tree, commit, paths):

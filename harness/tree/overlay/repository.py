@@ -108,6 +108,25 @@ def read_series(name):
     return patches
 
 
+def cover(name):
+    return ROOT / "series" / name / COVER
+
+
+def read_cover(name):
+    """(subject, text) of a series' cover letter"""
+    path = cover(name)
+    where = path.relative_to(TOP)
+    if not path.exists():
+        raise Refused(f"there is no {where}: write it, a line with the "
+                      "subject, an empty line, the text")
+    subject, _, text = decode(path.read_bytes()).partition("\n\n")
+    if not subject.strip() or "\n" in subject or not text.strip() or \
+            subject.startswith("[") or not subject.isascii():
+        raise Refused(f"{where} must be one line with the subject (ASCII, "
+                      "without [PATCH]), an empty line, the text")
+    return subject.strip(), text.strip("\n")
+
+
 def files_below(root, where):
     """{path: (mode, file)} of a tree's new files"""
     names = git("ls-files", "-z", "-co", "--exclude-standard", "--", *where,

@@ -2,7 +2,8 @@
 """The assembled kernel tree, build/linux.
 
 An ordinary clone that borrows the base repository's objects: branch `base`, and
-one branch a series, stacked. refs/zcrx/<series> is what the repository held
+one branch a series, stacked; and posted/<series>, the series on what it is
+posted on. refs/zcrx/<series> is what the repository held
 when the two were last the same: work that goes beyond it is not refreshed yet.
 """
 
@@ -11,8 +12,10 @@ import fcntl
 import os
 import pathlib
 import shutil
+import subprocess
 
-from lib.common import BUILD, Refused, git, say
+from lib.common import BUILD, HARNESS, Refused, git, say
+from tree.overlay import commits, repository
 
 PATH = BUILD / "linux"
 BUSY = {"rebase-merge": "a rebase", "rebase-apply": "a rebase or git am",
@@ -53,6 +56,23 @@ def in_progress():
 def changes():
     """what git says of tracked files that are not as in HEAD"""
     return git("status", "--porcelain", "-uno", cwd=PATH).rstrip()
+
+
+def assembled():
+    """have the tree made of the repository as it is; the base commit"""
+    if subprocess.run([HARNESS / "tree/assemble"], check=False).returncode:
+        raise Refused("the series cannot be assembled (see above)")
+    return commit_of(PATH, "refs/heads/base")
+
+
+def posted(name):
+    """(what a series is posted on, its tip there)"""
+    below = repository.below(name)
+    lower, tip = (commit_of(PATH, f"refs/heads/{ref}") for ref in (
+        f"posted/{below[-1]}" if below else "base", f"posted/{name}"))
+    if not tip:
+        raise Refused(f"{name} does not apply to what it is posted on (see above)")
+    return lower, tip
 
 
 def unrefreshed():
@@ -142,3 +162,26 @@ def record(tree, base, tips):
     git("update-ref", "--create-reflog", "--stdin", cwd=tree, data="".join(
         f"update {ref} {commit}\n" for ref, commit in updates.items()))
     git("config", "zcrx.stack", " ".join(tips), cwd=tree)
+
+
+def post(tree, base, series, overlay):
+    """branches posted/<series> go to what the patches make; where they do not apply
+    there is none. Their descriptions are the cover letters."""
+    tips = {}
+    for name, patches in series.items():
+        lower = [base, *map(tips.get, repository.below(name))][-1]
+        try:
+            tips[name] = lower and commits.make(tree, lower, patches, overlay)[-1]
+        except Refused as refusal:
+            say(f"  {name} needs more than it is posted on: {refusal}")
+            tips[name] = None
+    old = git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/heads/posted",
+              cwd=tree).split()
+    git("update-ref", "--stdin", cwd=tree, data="".join(
+        f"update refs/heads/posted/{name} {tips[name]}\n" if tips.get(name) else
+        f"delete refs/heads/posted/{name}\n"
+        for name in {*old, *filter(tips.get, tips)}))
+    for name in filter(tips.get, tips):
+        path = repository.cover(name)
+        git("config", f"branch.posted/{name}.description",
+            path.read_text() if path.exists() else "", cwd=tree)
