@@ -66,6 +66,7 @@ class Export(World):
         text = cover.get_content()
         self.assertIn("What it is for.\n", text)
         self.assertNotIn("***", text)
+        self.assertIn("\nTess Tester (3):\n", text)
         self.assertIn(" 5 files changed", text)
         base = self.git("rev-parse", "base", cwd=self.linux)
         tree = self.tree_id("base")
