@@ -18,8 +18,9 @@
  *
  * events
  *	ready		registered and listening, "ports" says where
- *	faults		registered with faults, "places" that failed one by one,
- *			and what came of it; or what is "missing" for that
+ *	faults		registered with faults, one by one: "ENOMEM", "absorbed" and
+ *			the "copies" that failed say what came of it; or what is
+ *			"missing" for that
  *	problem		after fault number "n", "what" was wrong
  *	failed		could not start, "what" and "errno" say why
  *	accept		a connection, receiving
