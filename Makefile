@@ -23,7 +23,7 @@ help: ## what there is
 run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 14 minutes)
 	@harness/run
 
-test: ## the tests (cold 56 minutes); PARTS="host series guest net demo alone faults fuzz" for some
+test: ## the tests (cold 53 minutes); PARTS="host series guest net demo alone faults fuzz" for some
 	@harness/test $(PARTS)
 
 test-all: ## everything there is: several hours
@@ -47,7 +47,7 @@ arches: ## i386, arm64, s390x, clang, odd configs; 32-bit programs and a big-end
 commits: ## the tests without a NIC on the kernel of each commit
 	@harness/test commits
 
-bench: ## what it costs, against the unpatched base; CHECK=1 compares with the recorded figures, RECORD=1 records
+bench: ## what it costs, against the kernel without zcrx-notif; CHECK=1 compares with the recorded figures, RECORD=1 records
 	@harness/bench/run $(if $(CHECK),--check) $(if $(RECORD),--record)
 
 kernel: ## assemble and build the kernel; VARIANT=debug for the one that checks itself, BASE=1 the unpatched one

@@ -15,7 +15,6 @@ ROOM = BUILD / "bench"
 SELFTESTS = TOP / "tools/testing/selftests/io_uring"
 
 
-
 def names():
     """the series, lowest first"""
     return run(HARNESS / "tree/assemble", "--list").split()
@@ -24,7 +23,7 @@ def names():
 def kernels():
     """{"base": image, "ours": image}"""
     ours = run(HARNESS / "kernel", "--image").strip()
-    # the top of the stack and what is right below it
+    # zcrx-notif is the top of the stack; what it costs is to the branch below it
     branch = names()[-2]
     base = run(HARNESS / "kernel", "--image",
                env={**os.environ, "BRANCH": branch, "VARIANT": ""}).strip()
