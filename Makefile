@@ -20,7 +20,7 @@ command = '$(subst $(quote),'\$(quote)',$(value CMD))'
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 14 minutes)
+run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 9 minutes)
 	@harness/run
 
 test: ## the tests (cold 53 minutes); PARTS="host series guest net demo alone faults fuzz" for some
