@@ -3,7 +3,7 @@
 # The entry points. `make help` lists them; everything they do is in harness/.
 
 mail_options = $(if $(REROLL),-v $(REROLL)) $(foreach c,$(MAIL_CC),--cc $(c))
-names = $(or $(SERIES),$(shell harness/tree/assemble --list))
+names = $(or $(SERIES),$$(harness/tree/assemble --list))
 
 # The unpatched kernel is the branch that all is built on.
 of_base = $(if $(BASE),BRANCH=base)
@@ -47,7 +47,7 @@ arches: ## i386, arm64, s390x, clang, odd configs; 32-bit programs and a big-end
 commits: ## the tests without a NIC on the kernel of each commit
 	@harness/test commits
 
-bench: ## what it costs, against the unpatched base; CHECK=1 compares with the recorded figures, RECORD=1 records
+bench: ## what it costs, against the kernel without zcrx-notif; CHECK=1 compares with the recorded figures, RECORD=1 records
 	@harness/bench/run $(if $(CHECK),--check) $(if $(RECORD),--record)
 
 kernel: ## assemble and build the kernel; VARIANT=debug for the one that checks itself, BASE=1 the unpatched one

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The assembled kernel tree, build/linux.
 
-An ordinary clone that borrows the base repository's objects: branch `base`, and
-one branch a series, stacked; and posted/<series>, the series on what it is
-posted on. refs/zcrx/<series> is what the repository held
-when the two were last the same: work that goes beyond it is not refreshed yet.
+An ordinary clone that borrows the base repository's objects: branch `base`; one
+branch a series, stacked; and posted/<series>, the series on what it is posted on.
+refs/zcrx/<series> is what the repository held when it was last the same as the
+branch: work that goes beyond it is not refreshed yet.
 """
 
 import contextlib
@@ -165,8 +165,8 @@ def record(tree, base, tips):
 
 
 def post(tree, base, series, overlay):
-    """branches posted/<series> go to what the patches make; where they do not apply
-    there is none. Their descriptions are the cover letters."""
+    """set the branches posted/<series>, with the cover letter as description; remove
+    one whose patches do not apply"""
     tips = {}
     for name, patches in series.items():
         lower = [base, *map(tips.get, repository.below(name))][-1]
