@@ -3,7 +3,7 @@
 # The entry points. `make help` lists them; everything they do is in harness/.
 
 mail_options = $(if $(REROLL),-v $(REROLL)) $(foreach c,$(MAIL_CC),--cc $(c))
-names = $(or $(SERIES),$(shell harness/tree/assemble --list))
+names = $(or $(SERIES),$$(harness/tree/assemble --list))
 
 # The unpatched kernel is the branch that all is built on.
 of_base = $(if $(BASE),BRANCH=base)

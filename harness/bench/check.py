@@ -4,13 +4,14 @@
 import json
 from pathlib import Path
 
+from lib.common import Refused
+
 RECORDED = Path(__file__).resolve().parent / "recorded.json"
 
 # A rebuild that moves code can move a total by so much.
 TOTAL = 0.001
-# What a unit costs more than on the base is exact to a few hundredths where
-# repetitions agree, so that this finds a single instruction. Where they do not,
-# their spread is what can be told from noise.
+# Where repetitions agree, the difference to the base is exact to a few hundredths:
+# one instruction shows. Where they do not, only more than their spread does.
 EXACT_SPREAD = 0.0005
 INSTRUCTION = 0.5
 # When packets arrive decides how many are received at a time: the totals of these
@@ -70,9 +71,9 @@ def read(path):
                 raise ValueError("a cost is no number")
             figure["more"] = figure["more"]
     except OSError as error:
-        raise SystemExit(f"bench: nothing is recorded: {error}") from error
+        raise Refused(f"nothing is recorded: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SystemExit(f"bench: {path} is no record of figures: {error}") from error
+        raise Refused(f"{path} is no record of figures: {error}") from error
     return recorded
 
 

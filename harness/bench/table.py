@@ -36,10 +36,9 @@ DERIVED = {
 }
 
 
-# "calls-" and the name of one of these is about calls of the functions alone,
-# each next to the base's that have as many fragments: when packets arrive, which
-# differs from one kernel to the next, decides how many fragments a call gets, but
-# not what it executes.
+# calls-NAME compares single calls of the functions that carry the same number of
+# fragments. That number depends on when packets arrive, which differs from one
+# kernel to the next; what a call executes does not.
 RECEIVE = "io_zcrx_recv_skb"
 CALLS = {"nodev-copy-64k": (RECEIVE,), "nodev-copy-1k": (RECEIVE,), "nic-copy": (RECEIVE,),
          "nic-zc-large": (RECEIVE, ALLOC), "nic-zc-mtu": (RECEIVE, ALLOC)}

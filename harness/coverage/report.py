@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Print what the tests reached of the code that the series adds to io_uring.
 
-usage: coverage.py --tree LINUX --objects OBJ/io_uring --why FILE RUN...
+usage: report.py --tree LINUX --objects OBJ/io_uring --why FILE RUN...
 
 A RUN is a directory with the .gcda files that one guest left; what several
 reached adds up. Looked at are zcrx_notif.c, the functions of zcrx_notif.h, and

@@ -50,7 +50,7 @@ entry_new() {
 	trap 'as_root rm -rf --one-file-system "$entry_dir"' EXIT
 }
 
-# entry_keep DIR KEY: what entry_new gave is whole; put it in the place of DIR
+# entry_keep DIR KEY: the new entry is complete; move it to DIR
 entry_keep() {
 	entry_stamp "$entry_dir" "$2" >"$entry_dir/stamp"
 	chmod 755 "$entry_dir"

@@ -18,7 +18,13 @@ logs=$build/logs
 mkdir -p "$build" "$cache" "$logs"
 
 say() { printf '%s\n' "$*" >&2; }
-die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+die() {
+	local name=${0##*/}
+	# a program called run is known by its room
+	[[ $name != run || $0 == "$harness/run" ]] || name=$(basename "$(dirname "$0")")
+	printf '%s: %s\n' "$name" "$*" >&2
+	exit 1
+}
 
 # step WHAT LOG COMMAND...: run a long command with its output in the log. Says
 # what it does and how long it took, every 20 seconds how far it is; a failure

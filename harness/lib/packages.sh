@@ -36,8 +36,8 @@ declare -A host_packages=(
 	[curl]="curl:curl"
 )
 
-# need PURPOSE...: what is missing is installed where that can be done without a
-# question, else named in one message
+# need PURPOSE...: install the packages that are missing, or name them if that needs a
+# password
 need() {
 	local purpose specs spec missing=()
 	for purpose; do

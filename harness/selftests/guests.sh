@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # harness/test has the variables
 #
-# The guests that run selftests, for parts of harness/test: on the kernel that
-# BRANCH and VARIANT name, as harness/kernel has it. $name is the run's.
+# The guests that run selftests, for parts of harness/test and for harness/coverage/run.
+# BRANCH and VARIANT name the kernel, as for harness/kernel; $name is the name of the run.
 
 # guest_selftests SECONDS SECONDS_OF_ONE [PROGRAM...]: of $selftests, or of all series
 guest_selftests() {
@@ -23,8 +23,10 @@ net_selftests() {
 		/host/run-netselftests "${tests[@]}"
 }
 
+kunit_suites() { sed -n 's/^\t\.name = "\(.*\)",$/\1/p' "$top"/io_uring/tests/*.c; }
+
 kunit_in_guest() {
 	local suites
-	mapfile -t suites < <(sed -n 's/^\t\.name = "\(.*\)",$/\1/p' "$top"/io_uring/tests/*.c)
+	mapfile -t suites < <(kunit_suites)
 	"$harness/guest" -n "$name" -t 180 -d "$harness/inside" -- /host/run-kunit "${suites[@]}"
 }

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The assembled kernel tree, build/linux.
 
-An ordinary clone that borrows the base repository's objects: branch `base`, and
-one branch a series, stacked; and posted/<series>, the series on what it is
-posted on. refs/zcrx/<series> is what the repository held when it was last the same
-as the branch: work that goes beyond it is not refreshed yet.
+An ordinary clone that borrows the base repository's objects: branch `base`; one
+branch a series, stacked; and posted/<series>, the series on what it is posted on.
+refs/zcrx/<series> is what the repository held when it was last the same as the
+branch: work that goes beyond it is not refreshed yet.
 """
 
 import contextlib
