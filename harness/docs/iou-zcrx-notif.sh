@@ -13,7 +13,7 @@ linked_from=(iou-zcrx)
 	die "no UAPI headers in $headers; build the kernel first: make kernel"
 
 errnos() {
-	python3 "$harness/docs/errnos.py" "$tree" "$page"
+	"$harness/docs/errnos" "$tree" "$page"
 }
 
 example() {

@@ -28,7 +28,7 @@ commands() {
 # The tests and the tools that the commands name, from the tree
 pack() {
 	"$harness/selftests/build" && "$harness/selftests/pack" &&
-		cp "$build/netselftests/tree.tar" "$harness/inside/run-page" "$out/guest/"
+		cp "$build/netselftests/tree.tar" "$harness"/inside/{run-page,unpack.sh} "$out/guest/"
 }
 
 # says PATTERN: is it in what the commands printed?

@@ -33,10 +33,10 @@ def say(text):
 
 
 def run_program(main, status=1):
-    """main, with a refusal as a message and this exit status"""
+    """main, with a refusal or a file that cannot be had as a message and this status"""
     try:
         sys.exit(main())
-    except Refused as refusal:
+    except (Refused, OSError) as refusal:
         program = pathlib.Path(sys.argv[0]).resolve()
         say(f"{program.name if program.name != 'run' else program.parent.name}: {refusal}")
         sys.exit(status)
@@ -49,9 +49,14 @@ def run(*command, **how):
     done = subprocess.run([str(word) for word in command], check=False, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **how)
     if done.returncode:
-        raise Refused(f"{pathlib.Path(command[0]).name} failed ({done.returncode}): "
-                      f"{done.stdout[-2000:]}")
+        raise Refused(f"{pathlib.Path(command[0]).name} failed ({done.returncode})" +
+                      (f": {done.stdout[-2000:]}" if done.stdout else ""))
     return done.stdout
+
+
+def need(name):
+    """have the host packages of harness/lib/packages.sh that NAME stands for"""
+    run("bash", "-c", f". harness/lib/common.sh; need {name}", cwd=TOP)
 
 
 def git(*args, cwd, data=None, check=True, env=None):

@@ -56,6 +56,15 @@ step() {
 # the names in series/order, one a line
 series_names() { "$harness/tree/assemble" --list; }
 
+# where what is built of BRANCH lies, as harness/kernel has it
+branch_build() { printf '%s\n' "$build${BRANCH:+/branch/$BRANCH}"; }
+
+# build/linux made of the repository, or with KEEP=1 as it is
+linux_tree() {
+	[[ ${KEEP:-} == 1 ]] || "$harness/tree/assemble" >/dev/null
+	[[ -d $build/linux ]] || die "there is no $build/linux to keep: make assemble"
+}
+
 as_root() {
 	if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
 }

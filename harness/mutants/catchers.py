@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 
-from lib import common, tally
+from lib import common, results
 from lib.common import HARNESS, TOP, Refused
 
 BUILD = common.BUILD / "mutants"
@@ -87,8 +87,8 @@ def guest(variant, limit, *words):
     if not re.search(r"guest-init: begin|KTAP version", console):
         raise Refused(f"the guest did not start:\n{output[-2000:]}")
     seen = CONSOLE_FAILED.findall(console)
-    found = tally.Tally()
-    tally.read_ktap(found, "", output)
+    found = results.Tally()
+    results.read_ktap(found, "", output)
     seen += [name.removeprefix(": ") for name, _ in found.failed]
     complaints = re.findall(rf"^{re.escape(str(CONSOLE))}:\d+: ([^:]+): (.*)", output,
                             re.MULTILINE)

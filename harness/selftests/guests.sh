@@ -19,7 +19,7 @@ net_selftests() {
 		((${#tests[@]})) || return
 	fi
 	"$harness/guest" -n "$name" -t "$1" -m 3072 -e SELFTEST_TIMEOUT="$2" \
-		-d "$build${BRANCH:+/branch/$BRANCH}/netselftests" -- \
+		-d "$(branch_build)/netselftests" -- \
 		/host/run-netselftests "${tests[@]}"
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """harness/inside/run-arch: what it reports of the machine, the module and the tests,
-as harness/lib/tally.py counts it. Run here, with stand-ins for what needs a guest."""
+as harness/lib/tally counts it. Run here, with stand-ins for what needs a guest."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ class GuestArch(unittest.TestCase):
                 check=False, stderr=subprocess.STDOUT, timeout=60,
                 env={**os.environ, "PATH": f"{self.dir}:{os.environ['PATH']}"})
         said = subprocess.run(
-            [os.path.join(HARNESS, "lib/tally.py"), f"ktap:a:{done.returncode}:{log}"],
+            [os.path.join(HARNESS, "lib/tally"), f"ktap:a:{done.returncode}:{log}"],
             check=False, capture_output=True, text=True).stdout
         return done.returncode, said
 

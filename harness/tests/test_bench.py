@@ -2,8 +2,6 @@
 """harness/bench/run without a guest: what it reads, its statistics, targets and comparison."""
 
 import contextlib
-import importlib.machinery
-import importlib.util
 import io
 import json
 import pathlib
@@ -17,13 +15,13 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 # pylint: disable=wrong-import-position
-from bench import boots, check, page, spans, table
+from bench import boots, check, spans, table
 from lib.common import Refused
+from program import load
 
 HARNESS = pathlib.Path(__file__).resolve().parents[1]
-loader = importlib.machinery.SourceFileLoader("bench_disasm", str(HARNESS / "bench/disasm"))
-disasm = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_disasm", loader))
-loader.exec_module(disasm)
+disasm = load("bench/disasm")
+page = load("bench/page")
 
 WORLD = {"command": "make bench", "kernel": "7.1.13", "compiler": "gcc 12", "emulator": "QEMU"}
 

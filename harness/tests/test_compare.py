@@ -30,11 +30,11 @@ class Compare(unittest.TestCase):
         for name, text in (("base", base), ("patched", patched)):
             (self.dir / name).write_text(text, encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, HARNESS / "selftests/compare.py", self.dir / "base", self.dir / "patched"],
+            [sys.executable, HARNESS / "selftests/compare-logs", self.dir / "base", self.dir / "patched"],
             check=False, stdout=subprocess.PIPE, text=True)
         (self.dir / "out").write_text(done.stdout, encoding="utf-8")
         counted = subprocess.run(
-            [sys.executable, HARNESS / "lib/tally.py",
+            [sys.executable, HARNESS / "lib/tally",
              f"ktap:compare:{done.returncode}:{self.dir / 'out'}"],
             check=False, stdout=subprocess.PIPE, text=True)
         return done.returncode, counted.stdout

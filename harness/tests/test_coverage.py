@@ -2,17 +2,16 @@
 """What `make coverage` says of made-up figures: nothing that was not reached gets
 through without a reason, and no reason outlives what it explains."""
 
-import importlib.util
 import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
 
-PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "coverage/report.py"
-spec = importlib.util.spec_from_file_location("coverage", PROGRAM)
-coverage = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(coverage)
+from program import HARNESS, load
+
+PROGRAM = HARNESS / "coverage/report"
+coverage = load("coverage/report")
 
 NOTIF = """\
 static_assert(sizeof(int) == 4);
@@ -226,11 +225,11 @@ line io_uring/zcrx_notif.c notif_two
     def test_reason_without_words_is_refused(self):
         for why in ("line a b\n", "line a b\n\tc();\n", "\tc();\n", "lines a b\n\tc\n\td\n",
                     "line a\n\tc\n\td\n", "branches io_uring/zcrx.c f\n\tc\n\td\n"):
-            with self.subTest(why=why), self.assertRaises(coverage.Bad):
+            with self.subTest(why=why), self.assertRaises(coverage.Refused):
                 self.judge(all_reached(), why)
 
     def test_file_without_figures_is_no_success(self):
-        with self.assertRaises(coverage.Bad):
+        with self.assertRaises(coverage.Refused):
             self.judge(all_reached()[:2])
 
     def test_run_that_left_nothing_is_an_error(self):
@@ -259,10 +258,10 @@ line io_uring/zcrx_notif.c notif_two
             files = [file["file"] for document in coverage.run_gcov(room / "one", room / "one")
                      for file in document["files"]]
             self.assertEqual(files, ["zcrx.c"])
-            with self.assertRaisesRegex(coverage.Bad, "zcrx.gcda"):
+            with self.assertRaisesRegex(coverage.Refused, "zcrx.gcda"):
                 list(coverage.run_gcov(room / "one", room / "two"))
             (room / "one" / "zcrx.gcno").unlink()
-            with self.assertRaisesRegex(coverage.Bad, "missing"):
+            with self.assertRaisesRegex(coverage.Refused, "missing"):
                 list(coverage.run_gcov(room / "one", room / "one"))
 
 

@@ -3,35 +3,25 @@
 
 import argparse
 import copy
-import importlib.machinery
-import importlib.util
 import json
 import pathlib
 import socket
 import subprocess
-import sys
 import tempfile
 import unittest
 import unittest.mock
 
+from program import load
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 ZCRXMON = TOP / "tools/net/zcrxmon"
-
-
-def load_demo(name):
-    loader = importlib.machinery.SourceFileLoader("demo_guest", str(TOP / "harness/inside" / name))
-    spec = importlib.util.spec_from_loader("demo_guest", loader)
-    module = importlib.util.module_from_spec(spec)
-    with unittest.mock.patch.object(sys, "path", [str(TOP / "harness/inside"), *sys.path]):
-        loader.exec_module(module)
-    return module
 
 
 class JudgementNIC(unittest.TestCase):
     """Three connections, of which the last was copied; each figure that is wrong is found."""
 
     def setUp(self):
-        self.demo = load_demo("demo-nic")
+        self.demo = load("inside/demo-nic")
         self.args = argparse.Namespace(bytes=(200, 100, 50))
         self.sent = [{"sent": count, "checksum": hex(count)} for count in self.args.bytes]
         self.got = {"received": 350, "copy_bytes": 50, "zero_copy": 300, "checksum": hex(350),
@@ -81,7 +71,7 @@ class Judgement(unittest.TestCase):
     """Ten areas of data were sent; each thing that can be wrong is found."""
 
     def setUp(self):
-        self.demo = load_demo("demo-nodev")
+        self.demo = load("inside/demo-nodev")
         self.args = argparse.Namespace(bytes=1000, area=100)
         self.sent = {"sent": 1000, "checksum": "0x1"}
         self.got = {"received": 1000, "copy_bytes": 1000, "zero_copy": 0, "checksum": "0x1",

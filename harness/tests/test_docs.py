@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What harness/docs/check finds wrong with a page, and with code that left it behind."""
 
-import importlib.util
 import os
 import pathlib
 import re
@@ -10,16 +9,11 @@ import subprocess
 import tempfile
 import unittest
 
+from program import load
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 TREE = pathlib.Path(os.environ.get("ZCRX_BUILD", TOP / "build")) / "linux"
 NETWORKING = TREE / "Documentation/networking"
-
-
-def load_errnos():
-    spec = importlib.util.spec_from_file_location("doc_errnos", TOP / "harness/docs/errnos.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class WithPage(unittest.TestCase):
@@ -43,7 +37,7 @@ class WithPage(unittest.TestCase):
 class Errnos(WithPage):
     def setUp(self):
         super().setUp()
-        self.errnos = load_errnos()
+        self.errnos = load("docs/errnos")
 
     def wrong(self, tree, text):
         return list(self.errnos.check(tree, text))

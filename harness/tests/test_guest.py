@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from guest_test import HARNESS, PATIENCE, GuestTest
+from guest_case import HARNESS, PATIENCE, GuestTest
 
 
 class Commands(GuestTest):

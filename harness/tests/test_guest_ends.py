@@ -5,7 +5,7 @@ import os
 import signal
 import unittest
 
-from guest_test import PATIENCE, GuestTest
+from guest_case import PATIENCE, GuestTest
 
 
 def as_from_a_terminal():

@@ -11,7 +11,7 @@ import termios
 import time
 import unittest
 
-from guest_test import GUEST, PATIENCE, GuestTest
+from guest_case import GUEST, PATIENCE, GuestTest
 
 
 class Terminal(GuestTest):

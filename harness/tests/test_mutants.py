@@ -8,13 +8,12 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import textwrap
 import time
 import unittest
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+
+from program import load
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
 TOP = HARNESS.parent
@@ -156,17 +155,6 @@ PROGRAMS = {
 }
 
 
-def load():
-    loader = SourceFileLoader("mutants", str(HARNESS / "mutants/run"))
-    module = module_from_spec(spec_from_loader("mutants", loader))
-    sys.path.insert(0, str(HARNESS))
-    try:
-        loader.exec_module(module)
-    finally:
-        sys.path.remove(str(HARNESS))
-    return module
-
-
 def as_from_a_terminal():
     """What runs in a shell's background ignores interrupts, and so do its children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -178,7 +166,7 @@ class List(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.mutants = load().read_list()
+        cls.mutants = load("mutants/run").read_list()
 
     def patched(self, path):
         """what the patches leave of their surroundings in a file, oldest first"""

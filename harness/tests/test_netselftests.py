@@ -9,7 +9,7 @@ import sys
 import tarfile
 import unittest
 
-from guest_test import HARNESS, GuestTest
+from guest_case import HARNESS, GuestTest
 
 SELFTESTS = "tools/testing/selftests"
 TESTS = {
@@ -49,7 +49,7 @@ class NetSelftests(GuestTest):
                 entry = tarfile.TarInfo(f"{SELFTESTS}/{name.split(':')[0]}")
                 entry.size = len(data)
                 tar.addfile(entry, io.BytesIO(data))
-        for name in ("run-netselftests", "pair"):
+        for name in ("run-netselftests", "unpack.sh", "pair"):
             shutil.copy(os.path.join(HARNESS, "inside", name), shared)
         return shared
 
@@ -58,7 +58,7 @@ class NetSelftests(GuestTest):
         with open(log, "wb") as file:
             file.write(out)
         return subprocess.run(
-            [sys.executable, os.path.join(HARNESS, "lib/tally.py"), f"ktap:part:{status}:{log}"],
+            [sys.executable, os.path.join(HARNESS, "lib/tally"), f"ktap:part:{status}:{log}"],
             check=False, stdout=subprocess.PIPE, text=True).stdout.splitlines()
 
     def test_each_kind_of_test_is_run_and_counted(self):

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import unittest
 
-TALLY = pathlib.Path(__file__).resolve().parents[1] / "lib/tally.py"
+TALLY = pathlib.Path(__file__).resolve().parents[1] / "lib/tally"
 
 KTAP = """# program: one
 TAP version 13

@@ -12,9 +12,8 @@ import fcntl
 import os
 import pathlib
 import shutil
-import subprocess
 
-from lib.common import BUILD, HARNESS, Refused, git, say
+from lib.common import BUILD, HARNESS, Refused, git, run, say
 from tree.overlay import commits, repository
 
 PATH = BUILD / "linux"
@@ -60,8 +59,7 @@ def changes():
 
 def assembled():
     """have the tree made of the repository as it is; the base commit"""
-    if subprocess.run([HARNESS / "tree/assemble"], check=False).returncode:
-        raise Refused("the series cannot be assembled (see above)")
+    run(HARNESS / "tree/assemble")
     return commit_of(PATH, "refs/heads/base")
 
 

@@ -1,21 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Count what the logs of a test run say, and name what failed.
+"""The results in the logs of test runs: KTAP of programs, and what unittest prints."""
 
-usage: tally.py KIND:NAME:STATUS:LOG...
-
-KIND is how the log is read:
-  unittest  python3 -m unittest -v
-  ktap      KTAP of one or more programs, each after a line `# program: NAME`
-            and followed by `# status: N`
-  status    not at all: one test, which passed if STATUS is 0
-STATUS is the exit status of the run, or a reason in words why it was skipped.
-A log that says less than it promised, or a status that no test in the log
-explains, counts as a failure: a run that dies must not look like a short one.
-The last line printed is `N passed, N failed[, N skipped]`.
-"""
 import re
-import sys
 
 
 class Tally:
@@ -95,34 +81,3 @@ def read_ktap(tally, name, text):
     finish()
     if not programs:
         tally.add(f"{name}: no program ran", "fail")
-
-
-def main(arguments):
-    tally = Tally()
-    for argument in arguments:
-        kind, name, status, log = argument.split(":", 3)
-        if not status.isdigit():
-            tally.add(name, "skip", status)
-            continue
-        before = len(tally.failed)
-        if kind != "status":
-            with open(log, encoding="utf-8", errors="replace") as file:
-                text = file.read()
-            {"unittest": read_unittest, "ktap": read_ktap}[kind](tally, name, text)
-        elif status == "0":
-            tally.add(name, "pass")
-        if status != "0" and len(tally.failed) == before:
-            what = name if kind == "status" else f"{name}: exit status {status}"
-            tally.add(what, "fail", f"see {log}")
-        if len(tally.failed) > before:
-            tally.failed[-1] = (tally.failed[-1][0], f"see {log}")
-    for title, rows in (("skipped", tally.skipped), ("FAILED", tally.failed)):
-        for name, why in rows:
-            print(f"{title}: {name}" + (f" ({why})" if why else ""))
-    skipped = f", {len(tally.skipped)} skipped" if tally.skipped else ""
-    print(f"{len(tally.passed)} passed, {len(tally.failed)} failed{skipped}")
-    return 1 if tally.failed or not tally.passed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

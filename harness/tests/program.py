@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A program, which has no suffix, as a module for its tests."""
+
+import importlib.machinery
+import importlib.util
+import pathlib
+import sys
+
+HARNESS = pathlib.Path(__file__).resolve().parents[1]
+
+
+def load(path):
+    """path is that below harness/"""
+    loader = importlib.machinery.SourceFileLoader(path.replace("/", "_"), str(HARNESS / path))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    keep = sys.dont_write_bytecode, list(sys.path)
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str((HARNESS / path).parent))
+    try:
+        loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode, sys.path[:] = keep
+    return module
