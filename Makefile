@@ -35,10 +35,10 @@ kunit: ## KUnit on user-mode Linux (cold 6 minutes, then seconds)
 fuzz: ## random programs on a kernel that checks itself; MINUTES=2, SEED=n repeats a run
 	@harness/fuzz/run $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-coverage: ## what all tests together reach of the series' code: gcov on the debug kernel (25 minutes)
+coverage: ## what all tests together reach of the series' code: gcov on the debug kernel
 	@harness/coverage/run
 
-mutants: ## put faults into the kernel code, one by one: does a test notice? (an hour)
+mutants: ## put faults into the kernel code, one by one: does a test notice?
 	@harness/mutants/run
 
 arches: ## i386, arm64, s390x, clang, odd configs; 32-bit programs and a big-endian guest run the tests

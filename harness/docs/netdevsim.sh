@@ -60,5 +60,5 @@ page_checks() {
 	check "kernel options" options
 	check "commands" commands
 	((failed)) || check "what the commands need" pack
-	((failed)) || check "the commands in the guest (1 minute)" in_guest
+	((failed)) || check "the commands in the guest" in_guest
 }

@@ -91,6 +91,11 @@ class Readme(unittest.TestCase):
     def test_each_target_has_a_line_in_the_readme(self):
         self.assertEqual(targets() - made(code("README.md")), set())
 
+    def test_the_parts_are_those_of_the_list(self):
+        parts = subprocess.run([TOP / "harness/test", "--list"], check=True,
+                               capture_output=True, text=True).stdout
+        self.assertIn(f"```\n{parts}```\n", text("README.md"))
+
     def test_recipes_call_programs_that_exist(self):
         for target in sorted(targets() - {"help", "clean"}):
             done = subprocess.run(["make", "-n", target], cwd=TOP, check=True,
