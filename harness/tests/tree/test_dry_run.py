@@ -67,7 +67,7 @@ class DryRun(World):
 
     def test_export_that_fails(self):
         (self.repo / "series/one/0000-cover-letter").unlink()
-        self.refused("0000-cover-letter: write it(.|\n)*there are no mails",
+        self.refused("0000-cover-letter: write it(.|\n)*export failed",
                      "harness/tree/dry-run", "one")
 
     def test_series_that_does_not_exist(self):
