@@ -7,6 +7,7 @@ Stand-ins for apt-get, apt-cache and curl serve files from a directory.
 import hashlib
 import os
 import pathlib
+import subprocess
 import unittest
 
 from fakes import kernel, make_tarball
@@ -18,6 +19,7 @@ indextargets*) echo 'Debian|Debian|http://archive.example.org' ;;
 *update) [[ ! -e {dir}/offline ]] ;;
 *source*linux=*) version=${{*: -1}} version=${{version#linux=}}
 	cp {dir}/linux_${{version%%-*}}.orig.tar.xz . ;;
+*download*) cp {dir}/*.deb . ;;
 esac
 """
 APT_CACHE = """#!/bin/bash
@@ -86,6 +88,18 @@ class Fetch(World):
         self.debian()
         self.serve("linux_7.1.9.orig.tar.xz", "7.1.9")
         self.assertEqual(self.version(), "Linux 7.1.9")
+
+    def test_patched_source_of_debian_when_every_pristine_one_is_gone(self):
+        self.debian()
+        (self.dir / "deb/usr/src").mkdir(parents=True)
+        make_tarball(self.dir / "deb/usr/src/linux-source-7.1.tar.xz", kernel("7.1.13"))
+        self.write("control", "Package: linux-source-7.1\nVersion: 7.1.13-1\nArchitecture: all\n"
+                   "Maintainer: x <x@example.org>\nDescription: x\n", self.dir / "deb/DEBIAN")
+        subprocess.run(["dpkg-deb", "-b", self.dir / "deb", self.server], check=True,
+                       stdout=subprocess.DEVNULL)
+        done = self.run_program("harness/fetch/base")
+        self.assertIn("linux 7.1.13 has Debian's patches", done.stderr)
+        self.assertEqual(self.version(), "Linux 7.1.13")
 
     def test_cached_base_needs_no_network(self):
         self.debian()
