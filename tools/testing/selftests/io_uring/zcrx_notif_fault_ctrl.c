@@ -6,7 +6,7 @@
  */
 #include "zcrx_notif_fault.h"
 
-/* What takes an ifq: its creator, with a connection. */
+/* The calls that take an ifq: its creator, with a connection. */
 FIXTURE(call)
 {
 	struct reg_call call;
