@@ -42,11 +42,11 @@
  * Lifetime
  * --------
  *
- * The ifq doesn't hold a reference to the creator, which could then never go
- * away. ->ctx is valid because the creator detaches when its zcrx instances are
- * terminated, before it is freed. Until then a killed reference tells that it is
- * dying. Queued task work holds a reference to the ring, and the ring the ifq.
- * It always runs: a ring on its way out moves what is left to the fallback work.
+ * The ifq doesn't hold a reference to the creator: the creator could then never
+ * go away. ->ctx is valid because the creator detaches when its zcrx instances
+ * are terminated, before it is freed. Until then a killed reference shows that
+ * it is dying. Queued task work holds a reference to the ring; the ring holds
+ * the ifq. The task work always runs: a dying ring moves it to fallback work.
  *
  * Adding to the list of deferred task work reads the request in front under
  * RCU, so the request comes from the type stable cache of requests.
