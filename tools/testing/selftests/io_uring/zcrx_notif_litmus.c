@@ -2,7 +2,7 @@
 /*
  * One thread arms a type and then reads its counter, another one makes one event
  * at the same time. It's store buffering: either the counter has moved, or the
- * event finds the type armed and a CQE comes. Both may happen, not neither.
+ * event finds the type armed and a CQE comes. Both may be, one must be.
  *
  *	arm			event
  *	---			-----
