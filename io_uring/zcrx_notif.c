@@ -2,17 +2,17 @@
 /*
  * Notifications and statistics of zero-copy receive.
  *
- * The receive path raises two types of events: the area had no buffer, payload
- * had to be copied. Each is counted in memory shared with the application, and
- * a CQE on the creator ring, i.e. the ring that registered the ifq, tells of
- * the first one. A type is then silent until the application arms it again:
+ * The receive path raises two types of events: the area had no buffer, or
+ * payload had to be copied. The kernel counts each event in memory shared with
+ * the application. The first one posts a CQE on the creator ring, i.e. the ring
+ * that registered the ifq. Then the type is silent until it is armed again:
  *
  *	armed -> pending -> fired -> armed
  *
  * A pending type has no CQE yet: its task work is queued, or waits until the ifq
  * is registered and the ring enabled. A fired one has a CQE, in the CQ or on the
  * overflow list. If the CQE cannot be posted, the type goes back to armed, and
- * what happened meanwhile is counted only.
+ * the events up to then are only counted.
  *
  * Locking
  * -------
@@ -22,34 +22,34 @@
  * under locks that are not softirq safe. It is taken with interrupts off, which is
  * cheaper than with softirqs off. ->armed is also read without it.
  *
- * ->post_mutex is held by the task work from taking what is pending to marking
- * it as fired, and by arming. An importer, which doesn't hold the uring_lock of
- * the creator, can see the CQE before the type has fired, and must not fail to
- * arm what the CQE tells of. The mutex nests inside of the uring_lock of any
- * ring, and no uring_lock is taken under it.
+ * The task work holds ->post_mutex from taking the pending types to marking
+ * them as fired; arming holds it, too. An importer, which doesn't hold the
+ * uring_lock of the creator, can see the CQE before the type has fired. Arming
+ * must not fail then. The mutex nests inside of the uring_lock of any ring, and
+ * no uring_lock is taken under it.
  *
  * ->stats, ->stats_size, ->req and ->user_data are constant once the ifq is
- * visible to others. The statistics are only ever touched by atomic operations.
+ * visible to others. Only atomic operations touch the statistics.
  *
  * Ordering
  * --------
  *
- * An application that arms a type and then compares the counter with what it
- * saw before must not miss an event: either the event finds the type armed, or
- * the counter has moved when the arming returns. That's store buffering, so
- * there is a full barrier behind counting, and at the end of zcrx_notif_arm().
+ * An application that arms a type and then compares the counter with an earlier
+ * value must not miss an event: either the event finds the type armed, or the
+ * counter has moved when the arming returns. That's store buffering, so there
+ * is a full barrier after counting, and at the end of zcrx_notif_arm().
  *
  * Lifetime
  * --------
  *
- * The ifq doesn't hold a reference to the creator, which could then never go
- * away. ->ctx is valid because the creator detaches when its zcrx instances are
- * terminated, before it is freed. Until then a killed reference tells that it is
- * dying. Queued task work holds a reference to the ring, and the ring the ifq.
- * It always runs: a ring on its way out moves what is left to the fallback work.
+ * The ifq doesn't hold a reference to the creator: the creator could then never
+ * go away. ->ctx is valid because the creator detaches when its zcrx instances
+ * are terminated, before it is freed. Until then a killed reference shows that
+ * it is dying. Queued task work holds a reference to the ring; the ring holds
+ * the ifq. The task work always runs: a dying ring moves it to fallback work.
  *
- * Others that add to the list of deferred task work peek at the request there
- * under RCU, so it comes from the type stable cache of requests.
+ * Adding to the list of deferred task work reads the request in front under
+ * RCU, so the request comes from the type stable cache of requests.
  */
 #include <linux/build_bug.h>
 #include <linux/cleanup.h>
@@ -62,7 +62,7 @@
 #include "tw.h"
 #include "zcrx_notif.h"
 
-/* ABI: the same for 32-bit and 64-bit applications */
+/* The ABI is the same for 32-bit and 64-bit applications. */
 static_assert(sizeof(struct zcrx_notification_desc) == 96);
 static_assert(offsetof(struct zcrx_notification_desc, stats_offset) == 16);
 static_assert(offsetof(struct zcrx_notification_desc, stats_size) == 24);
@@ -120,7 +120,7 @@ int zcrx_notif_check_stats(const struct zcrx_notification_desc *desc,
  * @region: the refill queue region, kept by the ifq
  * @rq_end: offset in bytes of the end of the refill queue entries
  *
- * From here on events are counted and remembered.
+ * From here on the kernel counts and remembers events.
  *
  * Return: 0, -ERANGE if the statistics would touch the refill queue or reach past
  * the region, or -ENOMEM; zcrx_notif_free() cleans up after each.
@@ -163,7 +163,7 @@ void zcrx_notif_free(struct zcrx_notif *n)
 	mutex_destroy(&n->post_mutex);
 }
 
-/* From now on there is nobody to notify. */
+/* After this there is no ring to notify. */
 static void zcrx_notif_forget(struct zcrx_notif *n)
 	__must_hold(&n->lock)
 {
@@ -176,8 +176,8 @@ static void zcrx_notif_forget(struct zcrx_notif *n)
 }
 
 /*
- * Post what is pending, in one CQE. What is raised meanwhile queues the request
- * again. Cancelled task work has failed to post: its ring may live on.
+ * Post the pending types in one CQE. A type raised meanwhile queues the request
+ * again. Cancelled task work counts as failed to post: its ring may live on.
  */
 static void zcrx_notif_task_work(struct io_tw_req tw_req, io_tw_token_t tw)
 {
@@ -208,8 +208,8 @@ static void zcrx_notif_task_work(struct io_tw_req tw_req, io_tw_token_t tw)
 }
 
 /*
- * If there is something to say and somebody to say it to, the request is to be
- * queued, and holds a reference to the ring.
+ * True if a type is pending and its ring can be notified. Then the caller must
+ * queue the request, which holds a reference to the ring.
  */
 static bool zcrx_notif_start_flight(struct zcrx_notif *n)
 	__must_hold(&n->lock)
@@ -221,8 +221,8 @@ static bool zcrx_notif_start_flight(struct zcrx_notif *n)
 	if (!ctx || !n->pending || n->in_flight)
 		return false;
 	/*
-	 * A ring that isn't enabled has no ->submitter_task to wake. Enabling looks
-	 * for what is pending. Pairs with io_register_enable_rings().
+	 * A ring that isn't enabled has no ->submitter_task to wake. Enabling
+	 * queues the pending types. Pairs with io_register_enable_rings().
 	 */
 	if (smp_load_acquire(&ctx->flags) & IORING_SETUP_R_DISABLED)
 		return false;
@@ -251,7 +251,7 @@ void __zcrx_notif_raise(struct zcrx_notif *n, u32 type)
  * @n: notification state of an ifq whose registration has succeeded
  * @ctx: the creator ring
  *
- * Also queues what happened since zcrx_notif_setup().
+ * It also queues the types that are pending since zcrx_notif_setup().
  *
  * Context: Process context, @ctx->uring_lock is held.
  */
@@ -269,12 +269,12 @@ void zcrx_notif_attach(struct zcrx_notif *n, struct io_ring_ctx *ctx)
 }
 
 /**
- * zcrx_notif_detach - a ring that has the ifq goes away
+ * zcrx_notif_detach - stop notifying a ring that goes away
  * @n: notification state
  * @ctx: the ring
  *
- * If it is the creator, nothing is posted any more and nothing can be armed.
- * Statistics go on.
+ * After the creator has detached, no CQE is posted and no type can be armed.
+ * The statistics go on.
  *
  * Context: Process context, @ctx->uring_lock is held.
  */
@@ -293,9 +293,9 @@ void zcrx_notif_detach(struct zcrx_notif *n, struct io_ring_ctx *ctx)
  * @arm: argument of ZCRX_CTRL_ARM_NOTIFICATION
  *
  * Context: Process context, with the uring_lock of any ring that has the ifq
- *	held. Waits for task work of the creator that is just posting.
+ *	held. Waits for task work of the creator that is posting.
  * Return: 0, or -EINVAL if a type is unknown or has not fired, the creator is
- * closed, or a reserved field is set. Then nothing was armed.
+ * closed, or a reserved field is set. Then no type was armed.
  */
 int zcrx_notif_arm(struct zcrx_notif *n, const struct zcrx_ctrl_arm_notif *arm)
 {
@@ -315,8 +315,8 @@ int zcrx_notif_arm(struct zcrx_notif *n, const struct zcrx_ctrl_arm_notif *arm)
 		WRITE_ONCE(n->armed, n->armed | types);
 	}
 	/*
-	 * The application looks at the counters next. Pairs with the barrier
-	 * between counting and reading what is armed.
+	 * The application reads the counters next. Pairs with the barrier
+	 * between counting and reading ->armed.
 	 */
 	smp_mb();
 	return 0;

@@ -24,9 +24,9 @@ struct zcrx_notif {
 
 	/* for the states of the types, ->in_flight and ->ctx */
 	spinlock_t				lock;
-	/* types that happened and have no CQE yet */
+	/* types that were raised and have no CQE yet */
 	u32					pending;
-	/* types that have a CQE and were not armed since */
+	/* types that have a CQE and were not armed after it */
 	u32					fired;
 	/* the request is queued */
 	bool					in_flight;
@@ -52,7 +52,7 @@ void zcrx_notif_detach(struct zcrx_notif *n, struct io_ring_ctx *ctx);
 int zcrx_notif_arm(struct zcrx_notif *n, const struct zcrx_ctrl_arm_notif *arm);
 void __zcrx_notif_raise(struct zcrx_notif *n, u32 type);
 
-/* Make the state of an ifq that has no descriptor. */
+/* Initialise the state for an ifq without a descriptor. */
 static inline void zcrx_notif_init(struct zcrx_notif *n)
 {
 	spin_lock_init(&n->lock);
@@ -66,8 +66,8 @@ static inline u32 zcrx_notif_stats_size(const struct zcrx_notification_desc *des
 }
 
 /*
- * Notify of one event. Callable from softirq and process context. Not asked
- * for, on its way or already fired: one relaxed load and a branch.
+ * Notify of one event. Callable from softirq and process context. A type that
+ * is not armed costs one relaxed load and a branch.
  */
 static inline void zcrx_notif_raise(struct zcrx_notif *n, u32 type)
 {
@@ -75,7 +75,7 @@ static inline void zcrx_notif_raise(struct zcrx_notif *n, u32 type)
 		__zcrx_notif_raise(n, type);
 }
 
-/* Queue what is pending, because its ring can be notified now. */
+/* Queue the pending types: the ring can be notified now. */
 static inline void zcrx_notif_queue(struct zcrx_notif *n)
 {
 	__zcrx_notif_raise(n, 0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of what a notification descriptor asks for: its checks, where
- * the statistics may lie, and which counters are kept there. No ring is
- * needed for these.
+ * KUnit tests of the notification descriptor: its checks, the places that the
+ * statistics may have, and the counters that the kernel keeps there. These
+ * tests need no ring.
  */
 #include <kunit/test.h>
 #include <linux/errno.h>
@@ -270,7 +270,7 @@ struct count_row {
 	const char	*name;
 	u64		before;
 	size_t		bytes;
-	/* of the counters that go up by one, and of copy_bytes */
+	/* values of the counters that go up by one, and of copy_bytes */
 	u64		after_one;
 	u64		after_bytes;
 };
@@ -308,7 +308,7 @@ static void counters_have_64_bits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stats[3], U64_MAX);
 }
 
-/* The application writes to the statistics: only what it reads is wrong. */
+/* An application that writes to the statistics only spoils its own view. */
 static void scribbled_counters_do_no_harm(struct kunit *test)
 {
 	struct stats_test *t = test->priv;
@@ -360,7 +360,7 @@ static void types_without_stats_count_nothing(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, t->region[i], U64_MAX, "word %u", i);
 }
 
-/* An event is counted once, and takes the way of its type. */
+/* An event counts once, and raises its own type. */
 static void events_raise_their_type(struct kunit *test)
 {
 	struct zcrx_notification_desc desc = { .type_mask = ALL_TYPES };

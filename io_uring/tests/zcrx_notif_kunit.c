@@ -4,9 +4,9 @@
  *
  *	armed -> pending -> fired -> armed
  *
- * and of its way through the task work and the CQ of a ring. The ring is made
- * of what these need. The task work is run by the test instead of by a task
- * that waits for CQEs, so every step can be looked at.
+ * and of its way through the task work and the CQ of a ring. The ring has only
+ * the parts that these need. The test runs the task work, instead of a task
+ * that waits for CQEs, so it can check every step.
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
@@ -76,7 +76,7 @@ static struct io_ring_ctx *make_ring(struct kunit *test)
 	rings = kunit_kzalloc(test, struct_size(rings, cqes, 2 * CQ_ENTRIES),
 			      GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, rings);
-	/* atomic, so that it is known at once when the last one is dropped */
+	/* atomic mode shows at once that the last reference is dropped */
 	KUNIT_ASSERT_EQ(test, percpu_ref_init(&ctx->refs, ring_released,
 					      PERCPU_REF_INIT_ATOMIC,
 					      GFP_KERNEL), 0);
@@ -106,7 +106,7 @@ static void free_overflow(struct io_ring_ctx *ctx)
 	INIT_LIST_HEAD(&ctx->cq_overflow_list);
 }
 
-/* Is the ring let go of, by the notification too, if its owner does? */
+/* Has the last reference to the killed ring gone? */
 static bool ring_is_released(struct io_ring_ctx *ctx)
 {
 	return completion_done(&ctx->ref_comp);
@@ -180,14 +180,14 @@ static unsigned int nr_queued(struct notif_test *t)
 
 	llist_for_each(node, t->ctx->work_llist.first) {
 		nr++;
-		/* queued twice, it points to itself */
+		/* a request that is queued twice points to itself */
 		if (node->next == node)
 			return nr + 1;
 	}
 	return nr;
 }
 
-/* Run what is queued as task work does. */
+/* Run the queued requests as task work does. */
 static void run_queue(struct notif_test *t, bool cancel)
 {
 	struct llist_node *node = llist_del_all(&t->ctx->work_llist);
@@ -235,7 +235,7 @@ do {									\
 	KUNIT_EXPECT_EQ(_test, _cqe->flags, 0);				\
 } while (0)
 
-/* Fill the CQ with CQEs of somebody else. */
+/* Fill the CQ with other CQEs. */
 static void fill_cq(struct notif_test *t)
 {
 	guard(mutex)(&t->ctx->uring_lock);
@@ -261,7 +261,7 @@ static void fire(struct kunit *test, u32 types)
 	empty_cq(t);
 }
 
-/* Not wanted types */
+/* Types that the descriptor does not ask for */
 
 static void unwanted_event_is_silent(struct kunit *test)
 {
@@ -293,7 +293,7 @@ static void stats_alone_need_no_ring(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->stats.no_buffers_count, 1);
 }
 
-/* What is notified of doesn't depend on what is counted. */
+/* Notifications don't depend on the statistics. */
 static void expect_both_are_notified(struct kunit *test)
 {
 	struct notif_test *t = test->priv;
@@ -333,7 +333,7 @@ static void event_without_counter_is_notified(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->stats.no_buffers_count, 0);
 }
 
-/* Before a ring is attached, and attaching */
+/* Events before a ring is attached, and attaching */
 
 static void event_before_attach_is_kept(struct kunit *test)
 {
@@ -475,8 +475,8 @@ static void event_of_dying_ring_is_not_queued(struct kunit *test)
 
 /*
  * An event that saw its type armed takes the lock, and must look again: another
- * one can have been first, or the ring can have detached. Come in behind the
- * first look.
+ * event can have been first, or the ring can have detached. The test enters
+ * after the first look.
  */
 static void event_that_lost_the_race_does_nothing(struct kunit *test)
 {
@@ -707,7 +707,7 @@ static void failed_post_of_both_arms_both(struct kunit *test)
 	EXPECT_STATE(test, BOTH, 0, 0);
 	KUNIT_EXPECT_EQ(test, nr_queued(t), 0);
 	empty_cq(t);
-	/* only what happens from now on is told */
+	/* only later events notify */
 	event(t, NO_BUFFERS);
 	run_queue(t, false);
 	EXPECT_CQE(test, NO_BUFFERS);
@@ -733,7 +733,7 @@ static void failed_post_after_another_arms_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->stats.copy_count, 3);
 }
 
-/* Called for the first CQE, before the type is marked as fired. */
+/* Runs at the first CQE, before the type is marked as fired. */
 static int cqe_posted(struct wait_queue_entry *wq_entry, unsigned int mode,
 		      int flags, void *key)
 {
@@ -768,7 +768,7 @@ static void event_work(struct work_struct *work)
 	event(t, t->event_type);
 }
 
-/* Have an event in softirq, as the page pool does. */
+/* Raise an event in softirq, as the page pool does. */
 static void event_in_softirq(struct notif_test *t, u32 type)
 {
 	t->event_type = type;
@@ -831,7 +831,7 @@ static void each_run_posts_one_cqe(struct kunit *test)
 
 	set_up_and_attach(test, BOTH);
 	event(t, type);
-	/* each type is armed while the other one is posted, and happens again */
+	/* each type is armed and raised again while the other one is posted */
 	for (i = 0; i < 8; i++) {
 		run_queue_with_event(test, BOTH & ~type);
 		EXPECT_CQE(test, type);
@@ -1038,7 +1038,7 @@ static const struct detach_row detach_rows[] = {
 
 KUNIT_ARRAY_PARAM_DESC(detach, detach_rows, name);
 
-/* Nothing is posted any more, nothing can be armed, statistics go on. */
+/* No CQE is posted, no type can be armed, and the statistics go on. */
 static void expect_silence(struct kunit *test)
 {
 	struct notif_test *t = test->priv;
@@ -1085,7 +1085,7 @@ static void detached_ring_is_left_alone(struct kunit *test)
 	reach(test, row);
 	detach(t, t->ctx);
 	EXPECT_STATE(test, 0, 0, 0);
-	/* task work that is queued already runs all the same */
+	/* queued task work still runs */
 	run_queue(t, false);
 	expect_silence(test);
 }
@@ -1132,7 +1132,7 @@ static void detach_before_attach_does_nothing(struct kunit *test)
 	EXPECT_STATE(test, NO_BUFFERS, COPY, 0);
 }
 
-/* An exported ifq whose creator is closed, its exit work not at the detach yet. */
+/* The creator is closed, but its exit work has not detached the ifq yet. */
 
 static void close_ring(struct notif_test *t)
 {
@@ -1152,7 +1152,7 @@ static void arming_for_a_closed_ring_is_refused(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, t->notif.ctx);
 	EXPECT_STATE(test, 0, 0, 0);
 	KUNIT_EXPECT_EQ(test, arm(t, NO_BUFFERS), -EINVAL);
-	/* what is on its way finds nothing to say, whoever runs it */
+	/* queued task work finds no pending type, in any task */
 	run_queue(t, false);
 	detach(t, t->ctx);
 	percpu_ref_put(&t->ctx->refs);
@@ -1188,7 +1188,7 @@ static void event_after_close_is_forgotten(struct kunit *test)
 	expect_silence(test);
 }
 
-/* Cancelled, by a task that exits or by a kernel thread, while the ring lives on. */
+/* An exiting task or a kernel thread cancels task work; the ring lives on. */
 
 static void cancelled_task_work_posts_nothing(struct kunit *test)
 {

@@ -18,7 +18,7 @@
 
 #include "netdevsim.h"
 
-/* Not so e.g. with DMA ops, memory encryption or forced bounce buffers. */
+/* False e.g. with DMA ops, memory encryption or forced bounce buffers. */
 static bool nsim_dma_is_direct(struct device *dev)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -39,8 +39,8 @@ static bool nsim_dma_is_direct(struct device *dev)
 /**
  * nsim_dma_create() - make the DMA device of a device on netdevsim's bus
  *
- * Return: the device, or NULL where it can't do DMA. Memory providers are
- * refused then.
+ * Return: the device, or NULL where it can't do DMA. Then netdevsim refuses
+ * memory providers.
  */
 struct platform_device *nsim_dma_create(void)
 {

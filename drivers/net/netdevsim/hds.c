@@ -7,15 +7,15 @@
  * receive, devmem TCP) the payload of a TCP packet is written to buffers of
  * that pool, through their DMA addresses as a device would do it, and the
  * stack gets the headers in the linear part and the buffers as fragments.
- * What is not TCP, is an IP fragment, is tunnelled, carries no payload or has
- * a bad checksum is left in kernel memory, whole.
+ * A packet that is not TCP, is an IP fragment, is tunnelled, carries no payload
+ * or has a bad checksum stays in kernel memory, whole.
  *
  * A packet never shares a buffer with another one unless both are small
  * compared to it; then they are packed, as a striding receive queue does.
  *
- * What is not imitated: a ring of posted buffers. A buffer is taken when a
- * packet needs it, so that an empty pool drops at once, and drops one packet
- * for each failed allocation.
+ * There is no ring of posted buffers. A packet takes a buffer when it needs
+ * one, so that an empty pool drops at once, and drops one packet for each
+ * failed allocation.
  */
 
 #include <linux/ip.h>
@@ -29,7 +29,7 @@
 
 #include "netdevsim.h"
 
-/* The stack cannot read what it is given, the device has to have looked. */
+/* The stack cannot read the payload, so the device must have checked it. */
 static bool nsim_hds_csum_good(const struct sk_buff *skb,
 			       const struct flow_keys *keys)
 {
@@ -80,8 +80,8 @@ static int nsim_hds_header_len(struct sk_buff *skb)
 	return len;
 }
 
-/* The headers alone. What skb->data - @skb->head is must not change, because
- * the offsets of the headers are relative to skb->head.
+/* The headers alone. skb->data - skb->head must not change, because the
+ * offsets of the headers are relative to skb->head.
  */
 static struct sk_buff *nsim_hds_headers(const struct sk_buff *skb, int len)
 {

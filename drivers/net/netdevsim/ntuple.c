@@ -42,8 +42,8 @@ struct nsim_rule {
  * @used: which of @rule are in use
  * @rule: by location, the lowest one that matches wins
  *
- * They are looked up under RCU and replaced as a whole, as struct nsim_steer
- * is.
+ * Lookups run under RCU; a change replaces the whole table, as with struct
+ * nsim_steer.
  */
 struct nsim_rules {
 	struct rcu_head rcu;
@@ -190,7 +190,7 @@ int nsim_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info,
 	}
 }
 
-/* Only the whole destination port may be asked for, all else is refused */
+/* A rule may match the whole destination port and nothing else */
 static int nsim_rule_parse(const struct net_device *dev,
 			   const struct ethtool_rxnfc *info,
 			   struct nsim_rule *rule)
@@ -224,7 +224,7 @@ static int nsim_rule_parse(const struct net_device *dev,
 		/* The device's own table may not be in force */
 		if (!info->rss_context)
 			return -EOPNOTSUPP;
-		/* The core has seen to it that the context exists */
+		/* The core has checked that the context exists */
 		rule->dest = info->rss_context;
 		return fs->ring_cookie ? -EINVAL : 0;
 	}

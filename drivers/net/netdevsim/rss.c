@@ -91,7 +91,7 @@ int nsim_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *rxfh)
 	return 0;
 }
 
-/* Change what is given of one context, 0 is the device's own */
+/* Change the given settings of one context, 0 is the device's own */
 static int nsim_rss_write(struct net_device *dev, u32 ctx, u8 hfunc,
 			  const u8 *key, const u32 *indir)
 {
@@ -189,8 +189,8 @@ int nsim_remove_rxfh_context(struct net_device *dev,
 			     struct ethtool_rxfh_context *ctx, u32 rss_context,
 			     struct netlink_ext_ack *extack)
 {
-	/* The core has seen to it that no rule refers to it, and whoever
-	 * creates it again writes the table.
+	/* The core has checked that no rule refers to it, and creating it
+	 * again writes the table.
 	 */
 	return 0;
 }

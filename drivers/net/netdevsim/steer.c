@@ -4,7 +4,7 @@
  *
  * This imitates a NIC: packets are hashed, and the hash picks an entry of an
  * indirection table. The hash is Toeplitz over the addresses and, for TCP and
- * UDP, the ports. What isn't IP hashes to zero.
+ * UDP, the ports. Packets other than IP hash to zero.
  *
  * Unlike a NIC it lets the sender choose at first: until user space sets the
  * indirection table of the device, the index of the TX queue is the index of

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files on receive steering share: the tables of RSS, and looking at a
- * packet.
+ * The files on receive steering share these: the tables of RSS, and the parsing
+ * of a packet.
  */
 
 #ifndef _NSIM_STEER_H

@@ -223,7 +223,7 @@ static int give_back(struct receiver *r)
 		rqe->len = r->held[r->nr_held].len;
 	}
 	io_uring_smp_store_release(r->rq.ktail, r->rq.rq_tail);
-	/* At once, and not when a buffer is needed. */
+	/* Flush now: do not wait until a buffer is needed. */
 	return io_uring_register_zcrx_ctrl(&r->ring, &flush);
 }
 

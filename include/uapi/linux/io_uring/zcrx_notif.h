@@ -2,7 +2,7 @@
 /*
  * Notifications and statistics of io_uring zero-copy receive (zcrx).
  *
- * Included by <linux/io_uring/zcrx.h>; applications include that one.
+ * <linux/io_uring/zcrx.h> includes this file; applications include zcrx.h.
  */
 #ifndef LINUX_IO_URING_ZCRX_NOTIF_H
 #define LINUX_IO_URING_ZCRX_NOTIF_H
@@ -10,12 +10,12 @@
 #include <linux/types.h>
 
 /**
- * enum zcrx_notification_type - what the application can be told of
+ * enum zcrx_notification_type - types of notifications
  * @ZCRX_NOTIF_NO_BUFFERS: The page pool of the receive queue, or the copy
  *	fallback, asked for a buffer and the area had none. Packets are dropped,
  *	or receive requests fail with -ENOMEM, until buffers are given back
- *	through the refill queue. Not raised by the copy fallback for a dma-buf
- *	area, which the kernel cannot copy into at all.
+ *	through the refill queue. The copy fallback does not raise it for a
+ *	dma-buf area: the kernel cannot copy into one at all.
  * @ZCRX_NOTIF_COPY: Received payload was copied into a buffer instead of being
  *	delivered zero-copy.
  *
@@ -39,7 +39,7 @@ enum zcrx_notification_desc_flags {
 };
 
 /**
- * struct zcrx_notification_desc - what to notify of, and where to count
+ * struct zcrx_notification_desc - types to notify of, and place to count
  * @user_data: Copied into every notification CQE.
  * @type_mask: Mask of enum zcrx_notification_type to be notified of. 0 asks for
  *	no CQEs, which makes sense together with ZCRX_NOTIF_DESC_FLAG_STATS.
@@ -50,8 +50,8 @@ enum zcrx_notification_desc_flags {
  *	of the refill queue's header and entries. 0 without
  *	ZCRX_NOTIF_DESC_FLAG_STATS.
  * @stats_size: Room in bytes for the statistics, a multiple of 8 and at least
- *	16; 0 means 16. All of it is zeroed at registration; the counters that
- *	lie in it whole are kept up to date. 0 without
+ *	16; 0 means 16. Registration zeroes all of it; the kernel keeps the
+ *	counters that fit in completely up to date. 0 without
  *	ZCRX_NOTIF_DESC_FLAG_STATS.
  * @__resv1: Must be 0.
  * @__resv2: Must be 0.
@@ -83,15 +83,15 @@ struct zcrx_ctrl_arm_notif {
 /**
  * struct io_uring_zcrx_notif_stats - counters shared with the application
  * @copy_count: Page fragments and linear parts of received packets that were
- *	copied. Not CQEs: a fragment larger than a buffer counts once and is
- *	delivered by several; one that is copied in two goes, because buffers or
- *	CQ space ran out in between, counts twice.
+ *	copied. It does not count CQEs: a fragment larger than a buffer counts
+ *	once but takes several CQEs; a fragment that is copied in two goes,
+ *	because buffers or CQ space ran out in between, counts twice.
  * @copy_bytes: Bytes copied.
  * @no_buffers_count: Failed attempts to get a buffer: one for each time the
  *	page pool or the copy fallback asked and the area had none.
  *
- * Written by the kernel with atomic 64-bit additions; the application reads
- * them with 64-bit loads, each of them 8-byte aligned on every architecture.
+ * The kernel writes them with atomic 64-bit additions; the application reads
+ * them with 64-bit loads. Each is 8-byte aligned on every architecture.
  * The structure may only grow at its end; how much of it the kernel fills is
  * &struct io_uring_query_zcrx_notif.notif_stats_size.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CQEs of 32 bytes, in a ring that has them beside small ones and in one whose
- * entries are all as large: each is seen once, in order and whole, also when the
- * CQ is full or resized.
+ * CQEs of 32 bytes, in a ring that mixes them with small ones and in a ring of
+ * large entries only: the application sees each CQE once, in order and whole,
+ * also when the CQ is full or resized.
  */
 #include <errno.h>
 #include <linux/net_tstamp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a test has to leave as it was: all of it comes from /proc, so a program
- * may look at any time.
+ * Values that a test must leave unchanged. All of them come from /proc, so a
+ * program can read them at any time.
  */
 #ifndef LEAKS_H
 #define LEAKS_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The size of a region: whichever a program can name, a wrong one is an error and
- * no reason for the kernel to complain.
+ * The size of a region: every wrong size that a program can name is an error,
+ * and the kernel does not warn about it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -83,7 +83,7 @@ TEST_F(huge, is_refused_and_the_kernel_does_not_complain)
 	}
 	EXPECT_EQ(self->warned, kernel_has_warned());
 
-	/* and it left the ring as it was */
+	/* and the ring is unchanged */
 	ASSERT_EQ(0, make_plain_request(&r, self->area, self->region));
 	EXPECT_EQ(0, zn_raw_register(self->ring.ring_fd, &r.reg));
 }

@@ -4,8 +4,8 @@
  * import, the refill queue and the control calls.
  *
  * Unless said otherwise functions return 0 or a negative errno and leave
- * nothing behind when they fail. A ring is IORING_SETUP_SINGLE_ISSUER: whoever
- * opened it must do everything on it.
+ * nothing behind when they fail. A ring is IORING_SETUP_SINGLE_ISSUER: the
+ * thread that opened it must do everything on it.
  */
 #ifndef ZCRX_IFQ_H
 #define ZCRX_IFQ_H

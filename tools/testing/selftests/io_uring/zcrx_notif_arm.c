@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* ZCRX_CTRL_ARM_NOTIFICATION: what can be armed again, by whom, and when. */
+/* ZCRX_CTRL_ARM_NOTIFICATION: the types, rings and times that it accepts. */
 #include "kselftest_harness.h"
 #include "zcrx_notif_common.h"
 
@@ -13,7 +13,7 @@ FIXTURE(arm)
 	struct zn_events	ev;
 };
 
-/* Who arms; the notifications go to the creator in either case. */
+/* The ring that arms; the creator gets the notifications in either case. */
 FIXTURE_VARIANT(arm)
 {
 	bool importer;
@@ -81,7 +81,7 @@ TEST_F(arm, what_has_not_fired_is_refused)
 	EXPECT_EQ(-EINVAL, zn_arm(ARMER(), ZCRX_NOTIF_NO_BUFFERS));
 	EXPECT_EQ(-EINVAL, zn_arm(ARMER(), ZN_ALL_TYPES));
 
-	/* It is as it was: each still fires once. */
+	/* Nothing has changed: each type still fires once. */
 	ASSERT_EQ(0, zn_make_copy(&self->q, &self->ev));
 	ASSERT_LE(0, zn_reap(&self->q, &self->ev, 0, 0));
 	EXPECT_EQ(1, self->ev.notifs);
@@ -271,7 +271,7 @@ TEST_F(arm, second_type_is_told_too)
 	EXPECT_EQ(0, zn_arm(ARMER(), ZN_ALL_TYPES));
 }
 
-/* What the creator did not ask for never fires, so cannot be armed. */
+/* A type that the creator did not ask for never fires: arming it fails. */
 FIXTURE(unasked)
 {
 	struct zn_ifq q;

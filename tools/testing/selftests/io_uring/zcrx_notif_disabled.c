@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A creator ring that is made with IORING_SETUP_R_DISABLED can register. Events
- * are kept until it is enabled, by whichever task, and until then it has nobody
- * to run task work: nothing is queued to it, whatever the task that made it does.
+ * A creator ring with IORING_SETUP_R_DISABLED can register. The kernel keeps
+ * events until any task enables the ring. Until then no task runs its task
+ * work: the kernel queues none, whatever the task that made the ring does.
  */
 #include <errno.h>
 #include <pthread.h>

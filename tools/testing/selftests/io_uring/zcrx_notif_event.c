@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What raises a notification, what its CQE looks like, and what is silent. */
+/* Events that notify, the form of their CQE, and events that stay silent. */
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -187,7 +187,7 @@ TEST_F(event, type_not_asked_for_is_silent)
 	for (__u32 mask = 1; mask <= ZCRX_NOTIF_COPY; mask <<= 1) {
 		struct zn_events ev = {};
 
-		/* Both events happen, one is told. */
+		/* Both events happen, one notifies. */
 		ASSERT_EQ(0, start(&self->q, &o, mask));
 		ASSERT_LT(0, zn_send(&self->q, 4 * AREA_PAGES * self->page));
 		ASSERT_EQ(0, zn_reap_end(&self->q, &ev));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Calls with a fault, for sweeps over all faults that a call can have: the first
- * place that can fail is made to, then the second, until there are no more.
+ * Calls with a fault, for sweeps over all faults that a call can have: a sweep
+ * makes the first place that can fail do so, then the second, up to the last.
  */
 #ifndef ZCRX_NOTIF_FAULT_H
 #define ZCRX_NOTIF_FAULT_H
@@ -74,7 +74,7 @@ static inline void check_result(struct __test_metadata *_metadata,
 	a->nr_absorbed += ret >= 0;
 }
 
-/* What has to be again as it was when everything is closed. */
+/* Values that must be back when everything is closed. */
 struct before {
 	long	vmpin;
 	int	fds;
@@ -139,7 +139,7 @@ static inline void check_sweep(struct __test_metadata *_metadata,
 		EXPECT_LT(0, a->nr_nomem);
 }
 
-/* Each type is told of once, then silent until it is armed. */
+/* Each type notifies once, then is silent until it is armed. */
 static inline void check_notifies(struct __test_metadata *_metadata,
 				  struct zn_ifq *q, struct zn_ifq *receiver)
 {

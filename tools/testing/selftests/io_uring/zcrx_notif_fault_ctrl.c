@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whatever fails in exporting, importing, arming, flushing or a query: the call
- * says so or gets by, and leaves nothing behind and nothing undone. After each
- * fault the same call succeeds, and notifications come as ever.
+ * Faults in exporting, importing, arming, flushing and a query: the call fails
+ * with an error or copes, and leaves nothing behind and nothing undone. After
+ * each fault the same call succeeds, and notifications still come.
  */
 #include "zcrx_notif_fault.h"
 
-/* What takes an ifq: its creator, with a connection. */
+/* The calls that take an ifq: its creator, with a connection. */
 FIXTURE(call)
 {
 	struct reg_call call;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whatever fails while a notification is posted or the payload received that is
- * notified of, no notification is lost. If its CQE neither fits in the CQ nor
- * can be put on the overflow list, the type stays armed and the next event
- * notifies. The first place that can fail is made to, then the second, until
- * there are no more.
+ * No fault loses a notification, neither while the kernel posts it nor while it
+ * receives the payload. If the CQE neither fits in the CQ nor can go on the
+ * overflow list, the type stays armed and the next event notifies. The test
+ * makes the first place that can fail do so, then the second, up to the last.
  */
 #include "zcrx_notif_fault.h"
 
@@ -77,7 +76,7 @@ FIXTURE_TEARDOWN(post)
 	zn_close(&self->q);
 }
 
-/* All that there is. The kernel tells once that a CQE was dropped. */
+/* Reap all CQEs. The kernel reports once that it dropped a CQE. */
 static int reap_all(struct zn_ifq *q, struct zn_events *ev)
 {
 	int ret = zn_reap(q, ev, 0, 0);
@@ -163,8 +162,8 @@ FIXTURE_TEARDOWN(receive)
 }
 
 /*
- * The ring that receives is the one that is notified. It is its first request:
- * later there would be nothing left to allocate.
+ * The ring that receives also gets the notification. This is its first request:
+ * later requests would have nothing left to allocate.
  */
 TEST_F_TIMEOUT(receive, loses_nothing, SWEEP_TIME)
 {

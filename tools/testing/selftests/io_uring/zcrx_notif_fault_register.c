@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whatever fails in a registration: it says so or gets by, and leaves nothing
- * behind. After each fault the same registration succeeds on the same ring and
- * gets what it would have got the first time, notifications come as ever, and
- * when all is closed the ring is freed and no memory stays pinned or accounted.
+ * Faults in a registration: it returns an error or copes, and leaves nothing
+ * behind. After each fault the same registration succeeds on the same ring with
+ * the same result as without the fault, and notifications still come. When all
+ * is closed, the ring is freed and no memory stays pinned or accounted.
  */
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -85,7 +85,7 @@ FIXTURE_VARIANT_ADD(registration, copies_without_descriptor)
 	.copies = 6,
 };
 
-/* Not once but whenever it is tried. */
+/* The fault comes at each attempt, not once. */
 FIXTURE_VARIANT_ADD(registration, no_request)
 {
 	.o.kernel_region = true,

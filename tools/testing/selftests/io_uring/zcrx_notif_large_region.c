@@ -137,7 +137,7 @@ static int try(struct io_uring *ring, struct desc_case *c, void *area,
 	return zn_raw_register(ring->ring_fd, &r.reg);
 }
 
-/* It is there that the kernel zeroes them, and nowhere else. */
+/* The kernel zeroes the statistics there, and nowhere else. */
 static void zeroed(struct __test_metadata *_metadata, unsigned char *region,
 		   __u64 offset)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The rings and exported files of an ifq go away in every order and with every
- * kind of notification under way: the creator's ring is really freed, at once,
- * whatever else holds the ifq, the accounted memory comes back, and who is left
- * can neither arm nor be hurt.
+ * kind of notification under way. The creator's ring is really freed, at once,
+ * whatever else holds the ifq. The accounted memory comes back. The remaining
+ * rings cannot arm, and keep working.
  *
  * A ring that is not freed keeps a kernel worker busy for ever, and the system
  * runs out of workers, so that no other ring is freed either. Hence each test
@@ -66,7 +66,7 @@ static int pair_open(struct pair *p, unsigned int area_pages)
 	return ret;
 }
 
-/* What is going on with notifications when everything is closed. */
+/* The state of the notifications when everything is closed. */
 enum state {
 	IDLE,
 	ON_ITS_WAY,		/* raised, task work has not run */
@@ -76,7 +76,7 @@ enum state {
 	OVERFLOWN_AND_RAISED,	/* and armed, and another on its way */
 };
 
-/* Have an event of each type raised; needs an area of one page. */
+/* Raise an event of each type; needs an area of one page. */
 static int raise_both(struct pair *p)
 {
 	return zn_make_event(&p->i, &p->ev, ZCRX_NOTIF_COPY) ?:
@@ -506,7 +506,7 @@ TEST_F(remote, ring_without_its_task)
 	ASSERT_EQ(0, zn_remote_exit(&self->r));
 	for (unsigned int i = 0; i < 8; i++)
 		EXPECT_EQ(0, zn_make_copy(&self->i, &self->ev));
-	/* There is nobody to run the task work: it never fires. */
+	/* No task runs the task work: the type never fires. */
 	EXPECT_EQ(-EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));
 	EXPECT_EQ(0, close(ring_fd));
 	expect_rings_freed(_metadata);
@@ -580,8 +580,8 @@ TEST_F(thread, ends_with_one_on_its_way)
 	ASSERT_EQ(0, pthread_join(self->thread, NULL));
 
 	/*
-	 * Whether its end still posts the CQE is left open. Armed can be only
-	 * what has a CQE.
+	 * The thread may or may not post the CQE at its end. Arming needs a
+	 * CQE.
 	 */
 	posted = io_uring_cq_ready(&self->c.ring) != 0;
 	EXPECT_EQ(posted ? 0 : -EINVAL, zn_arm(&self->i, ZCRX_NOTIF_COPY));

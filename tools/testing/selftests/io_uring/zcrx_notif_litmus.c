@@ -2,7 +2,7 @@
 /*
  * One thread arms a type and then reads its counter, another one makes one event
  * at the same time. It's store buffering: either the counter has moved, or the
- * event finds the type armed and a CQE comes. Both may be, neither must not.
+ * event finds the type armed and a CQE comes. Both may be, one must be.
  *
  *	arm			event
  *	---			-----
@@ -252,8 +252,8 @@ static unsigned int reap_notifs(struct litmus *l, int timeout_ms)
 }
 
 /*
- * Who was first comes later, so that they meet: the more often in a row, the
- * more. @late is how much the arming comes after the event.
+ * The thread that was first starts later next time, so that they meet; each win
+ * in a row adds more. @late is the time from the event to the arming.
  */
 static void adjust(int *late, int *push, enum outcome o)
 {

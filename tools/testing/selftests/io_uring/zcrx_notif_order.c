@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What order things happen in. The ring that is told has real-time priority on
- * the CPU where it happens, so that the kernel switches to it in the middle, as
- * soon as it is woken. (A kernel without preemption does so only later, and
- * there these tests show nothing.)
+ * The order of the kernel's steps. The task that is notified has real-time
+ * priority on the CPU of the event, so that the kernel switches to it in the
+ * middle, as soon as it is woken. (A kernel without preemption switches later,
+ * and these tests show nothing there.)
  */
 #include <errno.h>
 #include <poll.h>
@@ -34,9 +34,9 @@ static int set_policy(int policy)
 }
 
 /*
- * An event is in its counter before it is told of. Otherwise an application that
- * is quick handles the CQE, arms, finds the counter as it was at the last look
- * and sleeps, and the event that is counted then is nobody's.
+ * An event is counted before its notification. Otherwise a quick application
+ * handles the CQE, arms, finds the counter unchanged and sleeps. It then misses
+ * the event that is counted only now.
  */
 FIXTURE(order)
 {

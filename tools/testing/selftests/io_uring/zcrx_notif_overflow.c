@@ -100,7 +100,7 @@ static int make_event(struct pair *p, unsigned int i)
 	return zn_make_event(&p->imp, &p->imp_ev, type_of(i));
 }
 
-/* Note down whatever there is, and what comes from the overflow list. */
+/* Note down all CQEs, also those from the overflow list. */
 static void reap_all(struct pair *p)
 {
 	struct io_uring_cqe *cqe;
@@ -154,7 +154,7 @@ TEST_F(overflow, counts_as_fired)
 	EXPECT_EQ(0, zn_arm(&self->p.imp, ZCRX_NOTIF_COPY));
 	EXPECT_EQ(-EINVAL, zn_arm(&self->p.imp, ZCRX_NOTIF_COPY));
 
-	/* It stays fired when the application gets to see it, too. */
+	/* The type stays fired after the application has seen the CQE. */
 	ASSERT_EQ(0, make_event(&self->p, 1));
 	run_task_work(&self->p.q);
 	reap_all(&self->p);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the headers promise and the kernel reports of zcrx notifications. */
+/* The ABI of zcrx notifications: the headers and the kernel's query agree. */
 #include <assert.h>
 #include <string.h>
 #include <sys/mman.h>

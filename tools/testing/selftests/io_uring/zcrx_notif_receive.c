@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a receive is asked for besides the plain form: flags of the request,
- * options of the socket, other kinds of files, a ring with restrictions, and a
- * process that starts again at once. Each is right to the byte, or refused.
+ * Receives other than the plain form: flags of the request, options of the
+ * socket, other kinds of files, a ring with restrictions, and a process that
+ * starts again at once. Each is right to the byte, or refused.
  */
 #include <errno.h>
 #include <linux/tls.h>
@@ -95,7 +95,7 @@ TEST_F(flags, of_a_receive)
 	EXPECT_EQ(0, self->ev.recv_end_res);
 }
 
-/* Nothing comes before there is as much as was asked for, and then all. */
+/* The receive waits for the requested amount, and then gets all of it. */
 TEST(low_water_mark_is_waited_for)
 {
 	const int mark = 3000;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Registration of notifications: what is taken, what is refused, what stays. The
- * checks of the descriptor, and of the bounds of the statistics, are KUnit's; here
- * are those of the numbers that they are made with, and a row of each kind that
- * shows that they are made.
+ * Registration of notifications: accepted and refused requests, and their
+ * effects. KUnit tests the checks of the descriptor and of the bounds of the
+ * statistics. The tests here check the numbers that the kernel passes to these
+ * checks, and one row of each kind shows that the kernel makes them.
  */
 #include <sys/mman.h>
 
@@ -68,7 +68,7 @@ FIXTURE_TEARDOWN(registration)
 {
 }
 
-/* What is refused leaves nothing, and the ring as it was. */
+/* A refused registration leaves nothing, and the ring unchanged. */
 static void try_case(struct __test_metadata *_metadata,
 		     const struct desc_case *c, bool kernel_region)
 {

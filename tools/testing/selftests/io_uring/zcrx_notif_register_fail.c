@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a registration that fails late, or is refused often, leaves behind. */
+/* A registration that fails late, or is refused often, leaves nothing. */
 #include <errno.h>
 #include <linux/mman.h>
 #include <stdio.h>

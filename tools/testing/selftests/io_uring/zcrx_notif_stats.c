@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The statistics of a zcrx ifq: exact, whatever was asked for and whatever the
- * application does to the memory they lie in.
+ * The statistics of a zcrx ifq are exact, for every mask of types and whatever
+ * the application does to their memory.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -382,7 +382,7 @@ TEST_F(fragment, each_counts)
 	expect_stats(self->q.stats, nr, nr * n, 0);
 }
 
-/* Counters run whatever of the types is asked for, and armed or not. */
+/* Counters run for every mask of types, armed or not. */
 FIXTURE(types)
 {
 	struct zn_ifq q;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Several rings, each in its own thread, on one ifq: the counters are exact,
- * each type fires once, and whoever follows the lossless pattern (handle, give
- * buffers back, arm, compare the counter with the last look) misses nothing.
+ * each type fires once, and a thread that follows the lossless pattern misses
+ * nothing (handle, give buffers back, arm, compare the counter with the last).
  */
 #include <errno.h>
 #include <pthread.h>

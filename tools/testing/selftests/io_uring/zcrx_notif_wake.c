@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A notification alone wakes whoever waits on the creator ring. Data is
- * received by an importer in another thread or process, so that the creator's
- * ring sees nothing else.
+ * A notification alone wakes a task that waits on the creator ring. An importer
+ * in another thread or process receives the data, so that the creator's ring
+ * sees nothing else.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -282,7 +282,7 @@ static void __eventfd_is_silent(struct __test_metadata *_metadata, __u32 mask,
 #define eventfd_is_silent(mask, reg, notified) \
 	__eventfd_is_silent(_metadata, mask, reg, notified)
 
-/* What wakes above is the notification: without it nothing does. */
+/* Only the notification wakes above: without it nothing does. */
 TEST(type_not_asked_for_does_not_wake)
 {
 	eventfd_is_silent(ZCRX_NOTIF_NO_BUFFERS, io_uring_register_eventfd,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the application gives back through the refill queue is there for whoever
- * needs a buffer, whatever else the queue has in it.
+ * A buffer given back through the refill queue is free for every user, whatever
+ * other entries the queue has.
  */
 #include <errno.h>
 #include <string.h>

@@ -76,7 +76,7 @@ def rss_get(cfg, **kwargs):
 
 
 def config(cfg):
-    """ All that can be read of the steering """
+    """ The whole readable state of the steering """
     return (rss_get(cfg), ethtool(f"-n {cfg.ifname}").stdout,
             cfg.ethnl.rss_get({"header": {"dev-index": cfg.ifindex}},
                               dump=True))
@@ -185,7 +185,7 @@ def check_hash_to_queue(cfg, ipver, table):
 
 
 def test_python_toeplitz(_pair):
-    """ What the kernel is compared to is right itself """
+    """ The reference that the kernel is compared to is right itself """
     for src, sport, dst, dport, addr_hash, port_hash in RSS_VECTORS:
         ksft_eq(toeplitz(RSS_KEY, src, dst), addr_hash)
         ksft_eq(toeplitz(RSS_KEY, src, dst, sport, dport), port_hash)
@@ -443,7 +443,7 @@ def test_context_default(pair):
             [i % 3 for i in range(INDIR_SIZE)])
     ksft_eq(rss_get(cfg)["indir"], [0] * INDIR_SIZE)
 
-    # With the ID of a context that is gone comes no table of it
+    # A new context with an old ID doesn't inherit the old table
     ethtool(f"-X {cfg.ifname} context {ctx} delete")
     ksft_eq(add_ctx(cfg), ctx)
     ksft_eq(rss_get(cfg, context=ctx)["indir"], default)
@@ -459,7 +459,7 @@ def test_context_limit(pair):
 
 
 def test_invalid(pair):
-    """ What can't be done is refused and leaves all as it was """
+    """ An impossible request is refused and changes nothing """
     cfg = pair()
     tcp4, tcp6 = "flow-type tcp4 dst-port 80", "flow-type tcp6 dst-port 80"
     inval, notsup, noent = "Invalid argument", "not supported", "No such file"
@@ -489,7 +489,7 @@ def test_invalid(pair):
         ("-X DEV hfunc xor", ""),
     ]
 
-    # Something that could be lost
+    # State that a refused request could lose
     set_indir(cfg, "equal 3")
     ctx = add_ctx(cfg, "equal 2")
     add_rule(cfg, "flow-type tcp4 dst-port 80 action 3")

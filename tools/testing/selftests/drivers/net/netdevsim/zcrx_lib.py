@@ -111,12 +111,12 @@ class Pair(NetDrvEpEnv):
         # Addresses and so the connections outlive the interface going down.
         _write_file(f"/proc/sys/net/ipv6/conf/{self.ifname}/keep_addr_on_down",
                     1)
-        # All that no rule is about arrives on the first queue.
+        # Packets without a rule arrive on the first queue.
         self._configure(f"-X {self.ifname} equal 1")
 
     @staticmethod
     def _configure(args):
-        """What the device has to know and ethtool has to be able to say"""
+        """Configure the device; skip if it or ethtool does not know how"""
         if cmd(f"ethtool {args}", fail=False).ret:
             raise KsftSkipEx(f"netdevsim of this kernel, or ethtool, cannot: "
                              f"ethtool {args}")
@@ -140,7 +140,7 @@ class Pair(NetDrvEpEnv):
         self._ns.remove()
 
     def devices_are_gone(self):
-        """Say that both were removed by other means"""
+        """Note that both were removed by other means"""
         self._ns.removed = self._ns_peer.removed = True
 
     def queue(self):
@@ -171,7 +171,7 @@ class Pair(NetDrvEpEnv):
                 "io-uring" in pool]
 
     def zcrx_pools_in_use(self):
-        """Those that the driver has not given up"""
+        """The pools that the driver has not given up"""
         return [p for p in self.zcrx_pools() if "detach-time" not in p]
 
     def wait_no_zcrx(self):
@@ -186,7 +186,7 @@ class Pair(NetDrvEpEnv):
 
 
 class Events:
-    """What a receiver has printed and nobody asked for yet"""
+    """Printed lines of a receiver that no caller has taken yet"""
     def __init__(self, pipe):
         self._pipe = pipe
         self._cond = threading.Condition()
@@ -306,7 +306,7 @@ class Receiver:
             raise KsftFailEx(f"the receive ended: {self.events.get('end')}")
 
     def check_intact(self):
-        """Nothing that arrived was wrong"""
+        """Check that all data arrived right"""
         if self.events.corrupt:
             raise KsftFailEx(f"corrupt data: {self.events.corrupt}")
 
@@ -438,7 +438,7 @@ class Flow:
 
 
 def need_huge_pages(size):
-    """Have huge pages for a size in bytes until the end of the test case"""
+    """Reserve huge pages for a size in bytes until the test case ends"""
     with open("/proc/meminfo", encoding="ascii") as f:
         info = dict(line.split(":", 1) for line in f)
     if "Hugepagesize" not in info:

@@ -47,7 +47,7 @@ def _check_threaded(pair, setup):
 
 
 def _exhaust(rx, flow, number):
-    """Send more than the area has room for until that is notified of"""
+    """Send more than the area has room for until a notification comes"""
     flow.start(number)
     ksft_eq(rx.notification(), NO_BUFFERS)
 

@@ -20,7 +20,7 @@ from lib.py import ip, ksft_eq, ksft_exit, ksft_ge, ksft_pr, ksft_run, \
 AREA = 256 * KB
 # For all faults.
 DEADLINE = 300
-# Page pools have numbers, of which as many share a node of their xarray.
+# Page pools have IDs; this number of them shares a node of their xarray.
 XARRAY_NODE = 64
 
 
@@ -57,7 +57,7 @@ def _check_faults(rx):
 
 
 def _check_usable(pair, rx):
-    """What is received arrives, buffers run out, and that is notified of"""
+    """Data arrive, buffers run out, and a notification comes"""
     flow = Flow(pair, rx)
     rx.do("hold")
     flow.start(4 * rx.buffers * rx.buf_len)

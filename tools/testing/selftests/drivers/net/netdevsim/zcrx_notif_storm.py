@@ -75,7 +75,7 @@ class Storm:
         return time.monotonic() < self.end
 
     def look(self):
-        """Take note of notifications, and receive on where that has ended"""
+        """Note notifications, and restart receives that have ended"""
         while self.rx.events.count("notif"):
             types = self.rx.notification()
             for one in self.fired:
@@ -89,7 +89,7 @@ class Storm:
         self.rx.check_intact()
 
     def arm(self):
-        """Arm what has fired, if no visitor was faster"""
+        """Arm the fired types, if no visitor was faster"""
         for one in self.armed:
             ret = self.rx.command(f"arm {one}")
             ksft_in(ret, (0, -errno.EINVAL), "arming")
@@ -212,7 +212,7 @@ def copies_too(netnl) -> None:
     while storm.goes_on():
         _burst(storm, direct, storm.rng.randrange(1, MB))
         storm.arm()
-        # All of it has arrived: which way it came is known.
+        # All of it has arrived: the rules tell the way that it came.
         rules = _rules(pair, rx.ports[0])
         ksft_gt(len(rules), 0)
         for rule in rules:

@@ -34,9 +34,9 @@
  * The main loop always sleeps in io_uring_enter() until one completion is
  * there, without a timeout. The commands arrive as completions, too.
  *
- * What a connection sends depends on the position in its stream and on the port
- * of the sender, so that nothing that is lost, doubled or mixed up looks
- * right. Buffers are checked when they arrive and once more when they are given
+ * The bytes of a connection depend on the position in its stream and on the
+ * port of the sender, so that lost, doubled or mixed up data never look right.
+ * The program checks buffers when they arrive and again when it gives them
  * back: nobody else may have written to them in between.
  */
 #include <errno.h>
@@ -173,9 +173,9 @@ static unsigned int local_port(int fd)
 }
 
 /*
- * Packets that arrived out of order keep their buffers until what is missing
- * has come. If they could take all buffers there were none for that. The kernel
- * doubles the size.
+ * Packets that arrived out of order keep their buffers until the missing ones
+ * have come. If they took all buffers, the missing ones would get none. The
+ * kernel doubles the size.
  */
 static int listen_somewhere(void)
 {
@@ -200,8 +200,8 @@ static void accepted(unsigned int listener, int fd)
 	if (fd < 0 || nr_conns == MAX_CONNS)
 		fail("accepting", fd < 0 ? fd : -ENOSPC);
 	/*
-	 * What arrived out of order is kept, and the buffers with it, until a
-	 * closed socket gives up, which takes minutes when the device is gone.
+	 * A closed socket keeps out-of-order packets, and their buffers, until
+	 * it gives up, which takes minutes when the device is gone.
 	 */
 	if (setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &rto_max,
 		       sizeof(rto_max)))

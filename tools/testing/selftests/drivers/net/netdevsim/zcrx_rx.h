@@ -34,8 +34,8 @@ void begin_read(struct zn_ifq *q);
 void end_read(struct zn_ifq *q);
 
 /*
- * Register with faults, as the options say, and print what came of it. Whatever
- * fails is tried once more, without.
+ * Register with faults, as the options say, and print the results. Each failed
+ * registration is tried once more, without a fault.
  */
 void register_with_faults(const struct options *o);
 

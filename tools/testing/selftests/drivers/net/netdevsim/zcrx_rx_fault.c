@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Registration of zcrx instances while things fail. Each registration is on a
- * ring of its own: with a fault and, if that made it fail, again without, which
- * must succeed. Then it is closed, and all memory must come back.
+ * Registration of zcrx instances with faults. Each registration has its own
+ * ring. It runs with a fault and, if that made it fail, again without, which
+ * must succeed. Then the ring is closed, and all memory must come back.
  */
 #include <errno.h>
 #include <stdio.h>
