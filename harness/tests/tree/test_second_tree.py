@@ -14,7 +14,9 @@ class SecondTree(World):
     def setUp(self):
         super().setUp()
         self.next = self.repo / "build/next/linux"
-        make_tarball(self.dir / "next.tar.xz", kernel("7.3.4"))
+        base = kernel("7.3.4")
+        base["net/core.c"] = "\tanother line\n" + base["net/core.c"]
+        make_tarball(self.dir / "next.tar.xz", base)
         del self.env["KERNEL_TARBALL"]
         for name, content in {
                 "next/series/base": "version 7.3.*\n",
@@ -72,6 +74,25 @@ class SecondTree(World):
         tree = self.tree_id(where=self.next)
         self.in_next("harness/tree/assemble")
         self.assertEqual(self.tree_id(where=self.next), tree)
+
+    def test_a_patch_that_is_the_same_in_the_first_is_a_link_to_it(self):
+        change = mail("net: the same in both", [], hunks("net/core.c", LINES, edited(LINES, 30, "x")))
+        self.write("series/shared/0007-net-the-same-in-both.patch", change)
+        self.write("next/series/shared/0001-net-the-same-in-both.patch", change)
+        self.write("next/series/order", "own\nshared\n")
+        self.in_next("harness/tree/assemble")
+        tree = self.tree_id(where=self.next)
+        self.in_next("harness/tree/refresh")
+        link = self.repo / "next/series/shared/0001-net-the-same-in-both.patch"
+        self.assertEqual(str(link.readlink()),
+                         "../../../series/shared/0007-net-the-same-in-both.patch")
+        self.in_next("harness/tree/assemble")
+        self.assertEqual(self.tree_id(where=self.next), tree)
+        self.edit("net/core.c", "x", "y", self.next)
+        self.git("commit", "-q", "-a", "--amend", "--no-edit", cwd=self.next)
+        self.in_next("harness/tree/refresh")
+        self.assertFalse(link.is_symlink())
+        self.assertIn("+\ty", link.read_text())
 
     def test_mails_are_for_its_base(self):
         self.in_next("harness/tree/export")
