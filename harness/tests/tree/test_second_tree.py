@@ -1,12 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0
 """TREE=next: a tree on another base, which has most of its new files from the first"""
 
+import os
+import shutil
 import unittest
 
 from fakes import LINES, edited, hunks, kernel, mail, make_tarball
-from world import World
+from world import REPOSITORY, World
 
 PATCH = "next/series/own/0001-io_uring-start-here-too.patch"
+
+# What is in the base of the second tree alone
+BASE = {"arch/x86/configs/tiny.config": "", "lib/Makefile": "obj-y += own.o\n",
+        "scripts/checkpatch.pl": "#!/bin/sh\n", "scripts/kernel-doc": "#!/bin/sh\n",
+        "scripts/kconfig/merge_config.sh": "#!/bin/sh\n"}
+# The image that this make makes is the Makefile of the sources.
+MAKE = """#!/bin/sh
+cd "${3#O=}" && mkdir -p arch/x86/boot usr/include && touch .config System.map &&
+	cp "$2/Makefile" arch/x86/boot/bzImage
+"""
+# The guest prints the image and has a result.
+QEMU = """#!/bin/sh
+for word; do
+	case $word in
+	file,id=console,*) echo log >"${word#*path=}" ;;
+	local,id=run,*) run=${word#*path=} run=${run%%,*} ;;
+	esac
+	[ "$last" != -kernel ] || image=$word
+	last=$word
+done
+cp "$image" "$run/output"
+touch "$run/results/file"
+echo 0 >"$run/status"
+"""
 
 
 class SecondTree(World):
@@ -14,7 +40,7 @@ class SecondTree(World):
     def setUp(self):
         super().setUp()
         self.next = self.repo / "build/next/linux"
-        base = kernel("7.3.4")
+        base = kernel("7.3.4") | BASE
         base["net/core.c"] = "\tanother line\n" + base["net/core.c"]
         make_tarball(self.dir / "next.tar.xz", base)
         del self.env["KERNEL_TARBALL"]
@@ -29,6 +55,19 @@ class SecondTree(World):
                 "next/lib/own.c": "int own;\n"}.items():
             self.write(name, content)
         self.commit_all(message="a second tree")
+
+    def give_machine(self):
+        """programs that build and boot, and stand-ins for what they call"""
+        self.edit("harness/lib/packages.sh", "need() {", "need() {\n\treturn")
+        for name in ("kernel", "guest", "boot/machine.sh", "boot/options.sh"):
+            self.write(f"harness/{name}", (REPOSITORY / "harness" / name).read_text())
+        for name in ("base", "um"):
+            self.write(f"harness/configs/{name}.config", "A=y\n")
+        self.write("harness/fetch/userland", "#!/bin/sh\necho disk\n")
+        self.write("bin/make", MAKE, self.dir)
+        self.write("bin/qemu-system-x86_64", QEMU, self.dir)
+        self.env |= {"PATH": f"{self.dir}/bin:{self.env['PATH']}",
+                     "MADE": str(self.dir / "made")}
 
     def in_first(self, program, *args):
         return self.succeeds(program, *args, KERNEL_TARBALL=str(self.tarball))
@@ -102,6 +141,35 @@ class SecondTree(World):
         self.assertIn("+#define NEW 3", mails[1].read_text())
         self.assertIn("+int new;", mails[1].read_text())
 
+    def test_its_kernel_is_built_beside_its_sources(self):
+        self.give_machine()
+        image = self.repo / "build/next/obj/arch/x86/boot/bzImage"
+        self.assertEqual(self.in_next("harness/kernel", "--image"), str(image))
+        self.assertIn("SUBLEVEL = 4", image.read_text())
+        self.assertEqual(self.in_next("harness/kernel", BRANCH="base"),
+                         str(self.repo / "build/next/branch/base/obj"))
+        self.assertEqual(os.listdir(self.repo / "build"), ["next"])
+
+    def test_the_guest_boots_its_kernel(self):
+        self.give_machine()
+        self.assertIn("SUBLEVEL = 4", self.in_next(
+            "harness/guest", "-n", "one", "--no-judge", "--", "true"))
+        for name in ("logs/guest-one.console.log", "results/one/file"):
+            self.assertTrue((self.repo / "build/next" / name).exists(), name)
+        self.assertEqual(os.listdir(self.repo / "build"), ["next"])
+
+    def test_its_series_is_checked_on_its_base(self):
+        self.give_machine()
+        shutil.copy(REPOSITORY / "harness/tests/tree/make", self.dir / "bin")
+        self.write("io_uring/new.c", '#include "include/uapi/linux/new.h"\n')
+        self.in_next("harness/tree/check")
+        for name, text in {"checkpatch": "== own: 0001-io_uring-start-here-too.patch",
+                           "kernel_doc": "lib/own.c",
+                           "builds": "== 1/1 io_uring: start here, too"}.items():
+            self.assertIn(text, (self.repo / f"build/next/logs/check-{name}.log").read_text())
+        self.assertIn("x86_64 W=1e io_uring/ lib/\n", (self.dir / "made").read_text())
+        self.assertEqual(os.listdir(self.repo / "build"), ["next"])
+
     def test_the_base_of_the_other_is_refused(self):
         self.refused_in_next("is Linux 7.1.13, and the series is for 7.3.y",
                              KERNEL_TARBALL=str(self.tarball))
@@ -110,7 +178,11 @@ class SecondTree(World):
 
     def test_a_file_that_no_patch_of_it_adds_is_refused(self):
         self.write("next/lib/late.c", "int late;\n")
-        self.refused_in_next("no patch adds the overlay file lib/late.c")
+        self.refused_in_next("no patch adds the overlay file next/lib/late.c")
+
+    def test_refusals_name_its_folder(self):
+        self.write("next/series/order", "own other\n")
+        self.refused_in_next("^assemble: next/series/order lists own on other")
 
     def test_a_tree_that_is_not_there_is_refused(self):
         for name in ("other", "io_uring"):

@@ -78,7 +78,7 @@ class Branches:
         # as git format-patch cuts names
         file = f"{number:04}-{slug}"[:57] + ".patch"
         try:
-            patch = mailpatch.parse(f"series/{name}/{file}", patch.render())
+            patch = mailpatch.parse(f"{repository.SERIES}/{name}/{file}", patch.render())
         except mailpatch.Malformed as error:
             raise Refused(f"{self.title(commit)} cannot be held as a patch: "
                           f"{error}") from None

@@ -2,6 +2,7 @@
 """The series and the overlay of a tree: the one at the top of the repository, or
 that in the folder TREE, which takes new files that it does not have from the top."""
 
+import pathlib
 import re
 
 from lib.common import ROOT, TOP, TREE, Refused, decode, git, say
@@ -9,6 +10,8 @@ from tree.overlay import mailpatch
 
 OVERLAY = ("include", "io_uring", "drivers", "net", "Documentation", "tools",
            "lib")
+# how messages name the folder
+SERIES = pathlib.PurePath(TREE, "series")
 COVER = "0000-cover-letter"
 PREFIXES = ("-", "net", "net-next")
 
@@ -19,20 +22,20 @@ def read_order():
     order = ROOT / "series/order"
     if TREE and not order.exists():
         raise Refused(f"TREE: there is no tree '{TREE}', for it would have "
-                      f"{TREE}/series/order")
+                      f"{SERIES}/order")
     lines = order.read_text().splitlines() if order.exists() else []
     known = {}
     for name, *words in filter(None, (line.split("#")[0].split()
                                       for line in lines)):
         on, prefix, *more = (*words, *("-", "-")[len(words):])
         if more:
-            raise Refused(f"series/order lists {name} with more than what it "
+            raise Refused(f"{SERIES}/order lists {name} with more than what it "
                           f"is posted on and a prefix: {' '.join(more)}")
         if on != "-" and on not in known:
-            raise Refused(f"series/order lists {name} on {on}: that must be "
+            raise Refused(f"{SERIES}/order lists {name} on {on}: that must be "
                           "a series which is listed above it, or -")
         if prefix not in PREFIXES:
-            raise Refused(f"series/order lists {name} with the prefix {prefix}: "
+            raise Refused(f"{SERIES}/order lists {name} with the prefix {prefix}: "
                           f"there are {', '.join(PREFIXES)}")
         known[name] = [] if on == "-" else [*known[on][0], on], prefix
     return known
@@ -54,14 +57,14 @@ def series_names():
     names = list(read_order())
     held = {path.parent.name for path in ROOT.glob("series/*/[0-9]*.patch")}
     for name in sorted(held - set(names)):
-        raise Refused(f"series/{name} is not listed in series/order: add it "
+        raise Refused(f"{SERIES / name} is not listed in {SERIES}/order: add it "
                       "there, or remove the folder")
     for name in names:
         if not (ROOT / "series" / name).is_dir():
-            raise Refused(f"series/order lists {name}, and there is no folder "
-                          f"series/{name}")
+            raise Refused(f"{SERIES}/order lists {name}, and there is no folder "
+                          f"{SERIES / name}")
     if not names:
-        raise Refused("series/order lists no series")
+        raise Refused(f"{SERIES}/order lists no series")
     return names
 
 
@@ -70,7 +73,7 @@ def pick(names):
     known = series_names()
     for name in names:
         if name not in known:
-            raise Refused(f"there is no series {name}; series/order lists "
+            raise Refused(f"there is no series {name}; {SERIES}/order lists "
                           f"{', '.join(known)}")
     return [name for name in known if not names or name in names]
 
@@ -104,7 +107,7 @@ def read_series(name):
             say(f"  {where}: the subject has more than 75 characters")
         patches.append(patch)
     if not patches:
-        raise Refused(f"series/{name} has no patch")
+        raise Refused(f"{SERIES / name} has no patch")
     return patches
 
 
@@ -135,8 +138,8 @@ def files_below(root, where):
     for name in filter(None, names):
         path = root / name
         if path.is_symlink() or path.is_dir():
-            raise Refused(f"{name} is not a regular file; the overlay has no "
-                          "others")
+            raise Refused(f"{path.relative_to(TOP)} is not a regular file; the "
+                          "overlay has no others")
         if path.exists():
             executable = path.stat().st_mode & 0o100
             files[name] = "100755" if executable else "100644", path
@@ -174,7 +177,8 @@ def check_adds(patches, overlay):
                     "file or take the line out.")
             added_by[path] = patch.where
     for path in sorted(overlay.keys() - added_by.keys()):
-        raise Refused(f"no patch adds the overlay file {path}. Put a line\n"
+        file = overlay[path][1].relative_to(TOP)
+        raise Refused(f"no patch adds the overlay file {file}. Put a line\n"
                       f"  Adds: {path}\nbelow the `---` of the patch that "
                       "brings it in, or remove the file.")
 
