@@ -112,7 +112,9 @@ static int fill_stats_desc(struct zcrx_notification_desc *desc, size_t end)
 		return ret;
 	desc->flags |= ZCRX_NOTIF_DESC_FLAG_STATS;
 	desc->stats_offset = zn_align(end, nq.notif_stats_off_alignment);
-	desc->stats_size = nq.notif_stats_size;
+	/* a kernel that knows only the first counters wants 0 */
+	if (nq.notif_stats_size > 16)
+		desc->stats_size = nq.notif_stats_size;
 	return 0;
 }
 
@@ -283,13 +285,7 @@ void zn_close(struct zn_ifq *q)
 
 int zn_arm(struct zn_ifq *q, __u32 mask)
 {
-	struct zcrx_ctrl c = {
-		.zcrx_id = q->zcrx_id,
-		.op = ZCRX_CTRL_ARM_NOTIFICATION,
-		.zc_arm_notif.type_mask = mask,
-	};
-
-	return zn_ctrl(q->ring.ring_fd, &c);
+	return zn_arm_types(q->ring.ring_fd, q->zcrx_id, mask);
 }
 
 int zn_flush_rq(struct zn_ifq *q)

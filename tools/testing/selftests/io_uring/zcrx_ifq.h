@@ -22,6 +22,8 @@
 #include <linux/io_uring/query.h>
 #include <liburing.h>
 
+#include "zcrx_abi.h"
+
 /* user_data of descriptors */
 #define ZN_USER_DATA	0xfeedfacecafef00dULL
 
@@ -111,7 +113,6 @@ int zn_open_ring(struct io_uring *ring, const struct zn_opts *o);
 
 /* The system calls, unchanged. */
 int zn_raw_register(int ring_fd, struct io_uring_zcrx_ifq_reg *reg);
-int zn_ctrl(int ring_fd, struct zcrx_ctrl *c);
 /* Result of the query entry; @ret_size (may be NULL) is what was filled. */
 int zn_query(__u32 op, void *data, size_t size, __u32 *ret_size);
 

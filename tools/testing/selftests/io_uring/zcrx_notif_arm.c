@@ -183,11 +183,8 @@ TEST_F(arm, reserved_field_is_refused_and_nothing_changes)
 	ASSERT_LE(0, fire(&self->q, &self->ev, ZCRX_NOTIF_COPY));
 	for (__u32 mask = 0; mask <= ZCRX_NOTIF_COPY; mask += ZCRX_NOTIF_COPY) {
 		for (int i = 0; i < 11; i++) {
-			struct zcrx_ctrl c = {
-				.zcrx_id = ARMER()->zcrx_id,
-				.op = ZCRX_CTRL_ARM_NOTIFICATION,
-				.zc_arm_notif.type_mask = mask,
-			};
+			struct zcrx_ctrl c =
+				zn_arm_ctrl(ARMER()->zcrx_id, mask);
 
 			c.zc_arm_notif.__resv[i] = 1U << (i * 3 % 32);
 			EXPECT_EQ(-EINVAL, zn_ctrl(ARMER()->ring.ring_fd, &c));

@@ -224,11 +224,13 @@ static void handle_cqe(struct zn_ifq *q, struct zn_events *ev,
 		ev->recv_ended = true;
 		ev->recv_end_res = cqe->res;
 	} else if (q->user_data && cqe->user_data == q->user_data) {
+		__u32 types = zn_types_of(cqe);
+
 		ev->notifs++;
-		ev->notif_copy += !!(cqe->res & ZCRX_NOTIF_COPY);
-		ev->notif_no_buffers += !!(cqe->res & ZCRX_NOTIF_NO_BUFFERS);
-		ev->notif_mask |= cqe->res;
-		ev->notif_last = cqe->res;
+		ev->notif_copy += !!(types & ZCRX_NOTIF_COPY);
+		ev->notif_no_buffers += !!(types & ZCRX_NOTIF_NO_BUFFERS);
+		ev->notif_mask |= types;
+		ev->notif_last = types;
 		ev->notif_flags |= cqe->flags;
 		ev->notif_slots += io_uring_cqe_nr(cqe);
 	} else {
