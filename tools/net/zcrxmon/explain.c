@@ -161,6 +161,12 @@ void explain_recv(int ret)
 	}
 }
 
+void explain_losses(const struct probe *p)
+{
+	if (p->notif.stats_size < sizeof(struct io_uring_zcrx_notif_stats))
+		zcrxmon_err("this kernel does not count failed allocations: it is unknown whether buffers ran out between a notification of NO_BUFFERS and arming it again.");
+}
+
 bool explain_missing(const struct probe *p, const struct zcrx_config *config)
 {
 	if (p->error)
@@ -169,13 +175,10 @@ bool explain_missing(const struct probe *p, const struct zcrx_config *config)
 		zcrxmon_err("this kernel's io_uring does not answer the query about zero-copy receive (zcrx), so it is too old for zcrxmon. Boot Linux 7.1 or later.");
 	else if (!config->interface && !(p->zcrx.register_flags & ZCRX_REG_NODEV))
 		zcrxmon_err("this kernel cannot receive without a device (Linux 7.1 can). Use --interface and --queue on a NIC that supports zcrx.");
-	else if (!config->notify || p->form == NOTIF_YES)
+	else if (!config->notify || p->form == NOTIF_MASK || p->form == NOTIF_EVENT)
 		return false;
 	else if (p->form == NOTIF_NO)
 		zcrxmon_err("this kernel's zcrx has no notifications. Boot one with the zcrx notification series, or go on without them: --no-notify.");
-	else if (p->form == NOTIF_MAINLINE)
-		zcrxmon_err("this kernel notifies in the form of mainline Linux 7.2 (its query has %u bytes, not %zu), where a completion carries the number of one type and not a mask. zcrxmon does not speak it; go on without notifications: --no-notify.",
-			    p->notif_query_size, sizeof(p->notif));
 	else
 		zcrxmon_err("this kernel notifies in a form that zcrxmon does not know (its query has %u bytes, not %zu). Go on without notifications: --no-notify.",
 			    p->notif_query_size, sizeof(p->notif));

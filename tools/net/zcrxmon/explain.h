@@ -19,6 +19,9 @@ void explain_register(int ret, const struct zcrx_config *config);
 void explain_listen(int ret, unsigned int port);
 void explain_recv(int ret);
 
+/* The losses that this kernel's statistics cannot show */
+void explain_losses(const struct probe *p);
+
 /* Only the first call says something. */
 void explain_starving(unsigned int held, unsigned int nr_bufs);
 

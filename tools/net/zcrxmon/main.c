@@ -262,9 +262,11 @@ int main(int argc, char **argv)
 	probe_kernel(&m.probe);
 	if (m.o.probe_only) {
 		output_probe(&m.probe);
-		return m.probe.form == NOTIF_YES ? EXIT_DONE : EXIT_KERNEL;
+		return m.probe.form == NOTIF_MASK || m.probe.form == NOTIF_EVENT ? EXIT_DONE : EXIT_KERNEL;
 	}
 	if (explain_missing(&m.probe, &m.o.zcrx))
 		return EXIT_KERNEL;
+	if (m.o.zcrx.notify)
+		explain_losses(&m.probe);
 	return run(&m);
 }

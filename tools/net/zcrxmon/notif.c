@@ -9,12 +9,13 @@ static void count(unsigned long long *counts, __u32 types)
 		counts[i] += types >> i & 1;
 }
 
-/* One completion can carry several types: res is a mask. */
 void notif_cqe(struct notif *n, const struct io_uring_cqe *cqe)
 {
+	__u32 types = zcrx_types(n->z, cqe);
+
 	n->cqes++;
-	n->fired |= cqe->res;
-	count(n->notified, cqe->res);
+	n->fired |= types;
+	count(n->notified, types);
 }
 
 static __u32 moved(const struct io_uring_zcrx_notif_stats *before,

@@ -70,8 +70,8 @@ void output_probe(const struct probe *p)
 {
 	static const char * const forms[] = {
 		[NOTIF_NO]	 = "no",
-		[NOTIF_YES]	 = "yes",
-		[NOTIF_MAINLINE] = "in the form of mainline 7.2, which zcrxmon does not speak",
+		[NOTIF_MASK]	 = "yes",
+		[NOTIF_EVENT]	 = "yes, as events of mainline 7.2",
 		[NOTIF_UNKNOWN]	 = "in a form that zcrxmon does not know",
 	};
 
@@ -89,13 +89,13 @@ void output_probe(const struct probe *p)
 	printf("large buffers:          %s\n",
 	       p->zcrx.features & ZCRX_FEATURE_RX_PAGE_SIZE ? "yes" : "no");
 	printf("notifications:          %s\n", forms[p->form]);
-	if (p->form != NOTIF_YES)
+	if (p->form != NOTIF_MASK && p->form != NOTIF_EVENT)
 		return;
 	fputs("types:                  ", stdout);
-	print_types(stdout, p->notif.notif_flags, " ");
-	printf(" (mask %#x)\n", p->notif.notif_flags);
+	print_types(stdout, p->notif.types, " ");
+	printf(" (mask %#x)\n", p->notif.types);
 	printf("statistics:             %u bytes, aligned to %u\n",
-	       p->notif.notif_stats_size, p->notif.notif_stats_off_alignment);
+	       p->notif.stats_size, p->notif.stats_off_alignment);
 }
 
 void output_start(const struct monitor *m)

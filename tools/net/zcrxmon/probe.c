@@ -5,7 +5,7 @@
 #include "probe.h"
 
 /* Mainline 7.2 answers the same query number with a structure of this size. */
-#define MAINLINE_EVENT_QUERY_SIZE	48
+#define EVENT_QUERY_SIZE	48
 
 /*
  * One query. Returns the number of bytes that the kernel filled, or a negative
@@ -37,9 +37,8 @@ static enum notif_form notif_form(struct probe *p)
 	size = query(IO_URING_QUERY_ZCRX_NOTIF, &p->notif, sizeof(p->notif));
 	p->notif_query_size = size < 0 ? 0 : size;
 	if (size == sizeof(p->notif))
-		return NOTIF_YES;
-	return size == MAINLINE_EVENT_QUERY_SIZE ? NOTIF_MAINLINE :
-						   NOTIF_UNKNOWN;
+		return NOTIF_MASK;
+	return size == EVENT_QUERY_SIZE ? NOTIF_EVENT : NOTIF_UNKNOWN;
 }
 
 void probe_kernel(struct probe *p)

@@ -12,9 +12,17 @@
 
 enum notif_form {
 	NOTIF_NO,	/* the kernel cannot notify */
-	NOTIF_YES,	/* as <linux/io_uring/zcrx_notif.h> has it */
-	NOTIF_MAINLINE,	/* the form of mainline 7.2: other meanings */
+	NOTIF_MASK,	/* a completion has a mask of types, so has arming */
+	NOTIF_EVENT,	/* mainline 7.2: both have the number of one type */
 	NOTIF_UNKNOWN,	/* something else under the same numbers */
+};
+
+/* The answer in the longer of the two forms; the beginning is the same */
+struct notif_query {
+	__u32	types;
+	__u32	stats_size;
+	__u32	stats_off_alignment;
+	__u32	__resv[21];
 };
 
 struct probe {
@@ -23,7 +31,7 @@ struct probe {
 	struct io_uring_query_zcrx	zcrx;
 	enum notif_form			form;
 	unsigned int			notif_query_size;
-	struct io_uring_query_zcrx_notif notif;
+	struct notif_query		notif;
 };
 
 void probe_kernel(struct probe *p);

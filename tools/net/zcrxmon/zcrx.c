@@ -71,7 +71,7 @@ static void *map(size_t size)
  */
 static size_t stats_offset(const struct probe *p, unsigned int rq_entries)
 {
-	size_t align = p->notif.notif_stats_off_alignment;
+	size_t align = p->notif.stats_off_alignment;
 	size_t hdr_align = p->zcrx.rq_hdr_alignment;
 	size_t off = p->zcrx.rq_hdr_size;
 
@@ -87,11 +87,12 @@ static void describe_notif(struct zcrx_notification_desc *desc,
 	*desc = (struct zcrx_notification_desc) {
 		.user_data	= UD_NOTIF,
 		/* The registration refuses types that this kernel lacks */
-		.type_mask	= p->notif.notif_flags &
+		.type_mask	= p->notif.types &
 				  (ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY),
 		.flags		= ZCRX_NOTIF_DESC_FLAG_STATS,
 		.stats_offset	= offset,
-		.stats_size	= p->notif.notif_stats_size,
+		/* A kernel that knows only the first two counters wants 0 */
+		.stats_size	= p->notif.stats_size > 16 ? p->notif.stats_size : 0,
 	};
 }
 
@@ -126,7 +127,8 @@ int zcrx_register(struct zcrx *z, const struct zcrx_config *config,
 	if (rq_entries > MAX_RQ_ENTRIES)
 		rq_entries = MAX_RQ_ENTRIES;
 	offset = stats_offset(p, rq_entries);
-	z->stats_size = config->notify ? p->notif.notif_stats_size : 0;
+	z->by_number = p->form == NOTIF_EVENT;
+	z->stats_size = config->notify ? p->notif.stats_size : 0;
 	z->region_size = round_up(offset + z->stats_size, page);
 	z->region = map(z->region_size);
 	z->area = map(z->area_size);
@@ -203,15 +205,26 @@ int zcrx_flush(struct zcrx *z)
 	return io_uring_register_zcrx_ctrl(&z->ring, &ctrl);
 }
 
-int zcrx_arm(struct zcrx *z, __u32 types)
+static int arm(struct zcrx *z, __u32 word)
 {
 	struct zcrx_ctrl ctrl = {
 		.zcrx_id	= z->id,
 		.op		= ZCRX_CTRL_ARM_NOTIFICATION,
-		.zc_arm_notif	= { .type_mask = types },
+		.zc_arm_notif	= { .arm_word = word },
 	};
 
 	return io_uring_register_zcrx_ctrl(&z->ring, &ctrl);
+}
+
+int zcrx_arm(struct zcrx *z, __u32 types)
+{
+	int ret = 0;
+
+	if (!z->by_number)
+		return arm(z, types);
+	for (; types && !ret; types &= types - 1)
+		ret = arm(z, __builtin_ctz(types));
+	return ret;
 }
 
 /*

@@ -27,6 +27,7 @@ struct zcrx_config {
 struct zcrx {
 	struct io_uring		ring;
 	bool			nodev;
+	bool			by_number;	/* of a type, see NOTIF_EVENT */
 	__u32			id;
 
 	/* The area, cut into nr_bufs buffers of 1 << buf_shift bytes */
@@ -75,6 +76,12 @@ int zcrx_arm(struct zcrx *z, __u32 types);
  * 2^32 have been added to one.
  */
 void zcrx_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats);
+
+/* The types of a notification completion, as a mask */
+static inline __u32 zcrx_types(const struct zcrx *z, const struct io_uring_cqe *cqe)
+{
+	return z->by_number ? 1U << (cqe->res & 31) : (__u32)cqe->res;
+}
 
 /* Where the data of a receive completion lies in the area */
 static inline size_t zcrx_offset(const struct io_uring_cqe *cqe)
