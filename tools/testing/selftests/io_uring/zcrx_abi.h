@@ -5,6 +5,15 @@
 
 int zn_ctrl(int ring_fd, struct zcrx_ctrl *c);
 
+/* Types share CQEs, and arming several of them is all or nothing. */
+#define ZN_TYPES_SHARE	true
+
+/* CQEs of @types that happened before task work ran */
+static inline unsigned int zn_nr_cqes(__u32 types)
+{
+	return !!types;
+}
+
 /* The types that a CQE notifies of, as a mask. */
 static inline __u32 zn_types_of(const struct io_uring_cqe *cqe)
 {

@@ -132,6 +132,8 @@ TEST_F(arm, both_in_one_call)
 /* All or nothing: one fired, the other not. */
 TEST_F(arm, copy_stays_silent_when_no_buffers_has_not_fired)
 {
+	if (!ZN_TYPES_SHARE)
+		SKIP(return, "each type has its CQE here, and is armed by a call");
 	ASSERT_LE(0, fire(&self->q, &self->ev, ZCRX_NOTIF_COPY));
 	EXPECT_EQ(-EINVAL, zn_arm(ARMER(), ZN_ALL_TYPES));
 
@@ -232,7 +234,8 @@ TEST_F(arm, unknown_id_is_refused)
 	ASSERT_LE(0, fire(&self->q, &self->ev, ZCRX_NOTIF_COPY));
 	for (q->zcrx_id = id + 1; q->zcrx_id; q->zcrx_id <<= 1) {
 		EXPECT_EQ(-ENXIO, zn_arm(q, ZCRX_NOTIF_COPY));
-		EXPECT_EQ(-ENXIO, zn_arm(q, 0));
+		if (ZN_TYPES_SHARE)
+			EXPECT_EQ(-ENXIO, zn_arm(q, 0));
 	}
 	q->zcrx_id = id;
 	EXPECT_EQ(0, zn_arm(q, ZCRX_NOTIF_COPY));
@@ -311,7 +314,8 @@ TEST_F(unasked, type_cannot_be_armed)
 	ASSERT_LE(0, fire(&self->q, &ev, ZN_ALL_TYPES));
 	EXPECT_EQ(variant->asked, ev.notif_mask);
 	for (__u32 mask = 1; mask <= ZN_ALL_TYPES; mask++) {
-		if (mask == variant->asked)
+		if (mask == variant->asked ||
+		    (mask == ZN_ALL_TYPES && !ZN_TYPES_SHARE))
 			continue;
 		EXPECT_EQ(-EINVAL, zn_arm(&self->q, mask));
 	}

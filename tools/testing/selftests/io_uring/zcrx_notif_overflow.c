@@ -17,6 +17,7 @@
 struct seen {
 	__u64 user_data;
 	__s32 res;
+	__u32 types;	/* of a notification */
 	__u32 flags;
 };
 
@@ -112,6 +113,7 @@ static void reap_all(struct pair *p)
 		p->cqes[p->nr_cqes++] = (struct seen){
 			.user_data = cqe->user_data,
 			.res = cqe->res,
+			.types = zn_types_of(cqe),
 			.flags = cqe->flags,
 		};
 		io_uring_cqe_seen(&p->q.ring, cqe);
@@ -125,7 +127,7 @@ static bool is_nop(const struct seen *s, unsigned int i)
 
 static bool is_notif(const struct seen *s, __u32 types)
 {
-	return s->user_data == ZN_USER_DATA && s->res == types && s->flags == 0;
+	return s->user_data == ZN_USER_DATA && s->types == types && s->flags == 0;
 }
 
 TEST_F(overflow, waits_for_room)
@@ -241,6 +243,8 @@ TEST_F(overflow, waits_for_a_larger_cq)
 
 TEST_F(overflow, both_types_in_one)
 {
+	if (!ZN_TYPES_SHARE)
+		SKIP(return, "each type has its CQE here, and is armed by a call");
 	fill_cq(CQ_ENTRIES);
 	ASSERT_EQ(0, make_event(&self->p, 0));
 	ASSERT_EQ(0, make_event(&self->p, 1));
@@ -281,7 +285,7 @@ TEST_F(overflow, not_fired_while_on_its_way_to_a_full_cq)
 	EXPECT_TRUE(has_overflow(&self->p.q));
 	EXPECT_EQ(0, zn_arm(&self->p.imp, ZN_ALL_TYPES));
 	reap_all(&self->p);
-	EXPECT_EQ(CQ_ENTRIES + 1, self->p.nr_cqes);
+	EXPECT_EQ(CQ_ENTRIES + zn_nr_cqes(ZN_ALL_TYPES), self->p.nr_cqes);
 }
 
 /* One type is armed again while the other waits on the overflow list. */
@@ -292,7 +296,8 @@ TEST_F(overflow, types_do_not_mix)
 	run_task_work(&self->p.q);
 	ASSERT_EQ(0, make_event(&self->p, 1));
 	/* COPY has fired, NO_BUFFERS is on its way: all or nothing. */
-	EXPECT_EQ(-EINVAL, zn_arm(&self->p.imp, ZN_ALL_TYPES));
+	if (ZN_TYPES_SHARE)
+		EXPECT_EQ(-EINVAL, zn_arm(&self->p.imp, ZN_ALL_TYPES));
 	EXPECT_EQ(0, zn_arm(&self->p.imp, ZCRX_NOTIF_COPY));
 	run_task_work(&self->p.q);
 	EXPECT_EQ(0, zn_arm(&self->p.imp, ZCRX_NOTIF_NO_BUFFERS));

@@ -300,7 +300,7 @@ TEST(ring_restricted_to_registering_does_nothing_else)
 	struct zn_ifq q;
 
 	ASSERT_EQ(0, open_restricted(&q, IORING_REGISTER_ZCRX_IFQ));
-	EXPECT_EQ(-EACCES, zn_arm(&q, 0));
+	EXPECT_EQ(-EACCES, zn_arm(&q, ZCRX_NOTIF_COPY));
 	EXPECT_EQ(-EACCES, zn_export(&q));
 	zn_close(&q);
 }

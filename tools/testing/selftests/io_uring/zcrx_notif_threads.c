@@ -380,8 +380,8 @@ static void reap_notifs(struct zn_ifq *q, struct fired *f)
 	io_uring_get_events(&q->ring);
 	while (!io_uring_peek_cqe(&q->ring, &cqe)) {
 		f->cqes++;
-		f->copy += !!(cqe->res & ZCRX_NOTIF_COPY);
-		f->no_buffers += !!(cqe->res & ZCRX_NOTIF_NO_BUFFERS);
+		f->copy += !!(zn_types_of(cqe) & ZCRX_NOTIF_COPY);
+		f->no_buffers += !!(zn_types_of(cqe) & ZCRX_NOTIF_NO_BUFFERS);
 		io_uring_cqe_seen(&q->ring, cqe);
 	}
 }

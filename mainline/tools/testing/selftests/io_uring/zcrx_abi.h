@@ -24,6 +24,15 @@ int zn_ctrl(int ring_fd, struct zcrx_ctrl *c);
 #define notif_stats_size		stats_size
 #define notif_stats_off_alignment	stats_off_alignment
 
+/* Each type has its CQE, and is armed by a call. */
+#define ZN_TYPES_SHARE			false
+
+/* CQEs of @types that happened before task work ran */
+static inline unsigned int zn_nr_cqes(__u32 types)
+{
+	return __builtin_popcount(types);
+}
+
 /* The type that a CQE notifies of, as a mask. */
 static inline __u32 zn_types_of(const struct io_uring_cqe *cqe)
 {
