@@ -23,7 +23,7 @@ help: ## what there is
 run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 9 minutes)
 	@harness/run
 
-test: ## the tests (cold 53 minutes); PARTS="host series guest net demo alone faults fuzz" for some
+test: ## the tests (cold 53 minutes); PARTS="guest net" for some
 	@harness/test $(PARTS)
 
 test-all: ## everything there is: several hours
