@@ -5,10 +5,10 @@
 mail_options = $(if $(REROLL),-v $(REROLL)) $(foreach c,$(MAIL_CC),--cc $(c))
 names = $(or $(SERIES),$$(harness/tree/assemble --list))
 
-# The unpatched kernel is the branch that all is built on.
+# The unpatched kernel is the branch below all series.
 of_base = $(if $(BASE),BRANCH=base)
 
-# As it was typed: make would expand its dollars.
+# Keep CMD as typed: make would expand its dollars.
 quote = '
 command = '$(subst $(quote),'\$(quote)',$(value CMD))'
 
