@@ -3,9 +3,9 @@
 
 import statistics
 
-# What a registration may cost, in guest instructions. "more": so many more a
-# unit than the base; "ratio": to the base; "cost": a unit, alone;
-# "slower": to the same workload without a descriptor, by this.
+# The limits of a registration, in guest instructions per unit. "more": the excess
+# over the base; "ratio": the ratio to the base; "cost": the cost of a unit alone;
+# "slower": the ratio to the same workload without a descriptor.
 COPY = {"none": ("more", 5), "stats": ("more", 13), "types": ("more", 16), "both": ("more", 16)}
 FAILURE = {"none": ("more", 6), "types": ("more", 6), "stats": ("more", 12), "both": ("more", 12)}
 ZERO_COPY = {name: ("ratio", 1.001) for name in ("none", "stats", "types", "both", "rearm")}
@@ -42,7 +42,7 @@ DERIVED = {
 RECEIVE = "io_zcrx_recv_skb"
 CALLS = {"nodev-copy-64k": (RECEIVE,), "nodev-copy-1k": (RECEIVE,), "nic-copy": (RECEIVE,),
          "nic-zc-large": (RECEIVE, ALLOC), "nic-zc-mtu": (RECEIVE, ALLOC)}
-# So few calls of a kind, one of which an interrupt can hit, are not compared.
+# Fewer calls of a kind are not compared: an interrupt can hit one of them.
 FEW_CALLS = 5
 
 
@@ -57,7 +57,7 @@ def summary(values):
 
 
 def expand(values):
-    """each as often as it was there"""
+    """the list of the values, each repeated by its count"""
     return sorted(value for value, times in values.items() for _ in range(times))
 
 

@@ -94,8 +94,8 @@ def shorten(items, first_failing):
     """
     Remove items that the failure does not need, by halves, quarters and so on.
     first_failing(candidates) returns the index of the first of several lists of
-    items that fails, or None. It may raise Budget: then the list stays as it is
-    then.
+    items that fails, or None. It may raise Budget: then the result is the
+    shortest list so far.
     """
     size = max(1, len(items) // 2)
     while items:
