@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Shared code of tests with a real guest. They need a kernel: KERNEL=FILE or a built one."""
+"""Shared code of tests with a guest. They need a kernel: KERNEL=FILE or a built one."""
 
 import os
 import subprocess

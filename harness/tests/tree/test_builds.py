@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/tree/checks/builds: the commits that it builds, the directories, and its refusals.
+"""harness/tree/checks/builds: the commits and directories that it builds, its refusals.
 harness/tests/tree/make stands in for make."""
 
 import shutil
