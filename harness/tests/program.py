@@ -10,7 +10,7 @@ HARNESS = pathlib.Path(__file__).resolve().parents[1]
 
 
 def load(path):
-    """path is that below harness/"""
+    """path is relative to harness/"""
     loader = importlib.machinery.SourceFileLoader(path.replace("/", "_"), str(HARNESS / path))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
     keep = sys.dont_write_bytecode, list(sys.path)
