@@ -3,7 +3,7 @@
 # The entry points. `make help` lists them; everything they do is in harness/.
 
 mail_options = $(if $(REROLL),-v $(REROLL)) $(foreach c,$(MAIL_CC),--cc $(c))
-names = $(or $(SERIES),$$(harness/tree/assemble --list))
+names = names="$(or $(SERIES),$$(harness/tree/assemble --list))" || exit; for s in $$names
 
 # The unpatched kernel is the branch below all series.
 of_base = $(if $(BASE),BRANCH=base)
@@ -75,13 +75,13 @@ check: ## checkpatch the series, build each of its commits
 	@harness/tree/check
 
 series: ## mails to send, in build/mail; SERIES=name for one, REROLL=2 MAIL_CC=...
-	@for s in $(names); do harness/tree/export $(mail_options) $$s || exit; done
+	@$(names); do harness/tree/export $(mail_options) $$s || exit; done
 
 series-check: ## all checks of a maintainer's robot: check, sparse, coccinelle, the documentation pages
 	@harness/tree/check --all
 
 series-dry-run: ## pass the mails through git send-email --dry-run, and show their recipients
-	@for s in $(names); do harness/tree/dry-run $$s $(mail_options) || exit; done
+	@$(names); do harness/tree/dry-run $$s $(mail_options) || exit; done
 
 clean: ## remove build/; the cache stays
 	@rm -rf build

@@ -36,6 +36,8 @@ def run_program(main, status=1):
     """run main; a refusal or an unreadable file gives a message and this status"""
     try:
         sys.exit(main())
+    except BrokenPipeError:
+        sys.exit(141)
     except (Refused, OSError) as refusal:
         program = pathlib.Path(sys.argv[0]).resolve()
         say(f"{program.name if program.name != 'run' else program.parent.name}: {refusal}")
@@ -44,10 +46,10 @@ def run_program(main, status=1):
         sys.exit(130)
 
 
-def run(*command, **how):
-    """the program's output; a failure is a Refused with the end of the output"""
+def run(*command, data="", **how):
+    """the program's output on data; a failure is a Refused with the end of the output"""
     done = subprocess.run([str(word) for word in command], check=False, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **how)
+                          input=data, stdout=subprocess.PIPE, **how)
     if done.returncode:
         raise Refused(f"{pathlib.Path(command[0]).name} failed ({done.returncode})" +
                       (f": {done.stdout[-2000:]}" if done.stdout else ""))
@@ -56,7 +58,9 @@ def run(*command, **how):
 
 def need(name):
     """install the host packages that NAME stands for in harness/lib/packages.sh"""
-    run("bash", "-c", f". harness/lib/common.sh; need {name}", cwd=TOP)
+    if subprocess.run(["bash", "-c", '. harness/lib/common.sh; need "$1"', sys.argv[0], name],
+                      cwd=TOP, check=False).returncode:
+        raise Refused("host packages are missing (see above)")
 
 
 def git(*args, cwd, data=None, check=True, env=None):

@@ -5,12 +5,8 @@ import os
 import signal
 import unittest
 
+from program import as_from_a_terminal
 from guest_case import PATIENCE, GuestTest
-
-
-def as_from_a_terminal():
-    """A background job of a shell ignores interrupts, and so do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Ends(GuestTest):

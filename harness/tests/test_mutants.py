@@ -13,9 +13,8 @@ import textwrap
 import time
 import unittest
 
-from program import load
+from program import HARNESS, as_from_a_terminal, load
 
-HARNESS = pathlib.Path(__file__).resolve().parent.parent
 TOP = HARNESS.parent
 SELFTESTS = TOP / "tools/testing/selftests"
 
@@ -153,11 +152,6 @@ PROGRAMS = {
         ! grep -q splat "$code" || { echo "$log:7: WARNING: WARNING: code.c:2 at f()"; exit 126; }
         """,
 }
-
-
-def as_from_a_terminal():
-    """A background job of a shell ignores interrupts, and so do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class List(unittest.TestCase):
