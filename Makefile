@@ -3,12 +3,12 @@
 # The entry points. `make help` lists them; everything they do is in harness/.
 
 mail_options = $(if $(REROLL),-v $(REROLL)) $(foreach c,$(MAIL_CC),--cc $(c))
-names = $(or $(SERIES),$$(harness/tree/assemble --list))
+names = names="$(or $(SERIES),$$(harness/tree/assemble --list))" || exit; for s in $$names
 
-# The unpatched kernel is the branch that all is built on.
+# The unpatched kernel is the branch below all series.
 of_base = $(if $(BASE),BRANCH=base)
 
-# As it was typed: make would expand its dollars.
+# Keep CMD as typed: make would expand its dollars.
 quote = '
 command = '$(subst $(quote),'\$(quote)',$(value CMD))'
 
@@ -17,16 +17,16 @@ command = '$(subst $(quote),'\$(quote)',$(value CMD))'
 	kernel-path shell run-in-guest assemble refresh picture check series \
 	series-check series-dry-run clean bench
 
-help: ## what there is
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-run: ## everything from nothing: build, boot, receive through zcrx, be told (cold 9 minutes)
+run: ## everything from nothing: build, boot, receive through zcrx with notifications (cold 9 minutes)
 	@harness/run
 
-test: ## the tests (cold 53 minutes); PARTS="host series guest net demo alone faults fuzz" for some
+test: ## the tests (cold 53 minutes); PARTS="guest net" for some
 	@harness/test $(PARTS)
 
-test-all: ## everything there is: several hours
+test-all: ## all tests: several hours
 	@harness/test all
 
 kunit: ## KUnit on user-mode Linux (cold 6 minutes, then seconds)
@@ -35,7 +35,7 @@ kunit: ## KUnit on user-mode Linux (cold 6 minutes, then seconds)
 fuzz: ## random programs on a kernel that checks itself; MINUTES=2, SEED=n repeats a run
 	@harness/fuzz/run $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-coverage: ## what all tests together reach of the series' code: gcov on the debug kernel
+coverage: ## the lines and branches of the series' code that all tests together reach: gcov on the debug kernel
 	@harness/coverage/run
 
 mutants: ## put faults into the kernel code, one by one: does a test notice?
@@ -47,7 +47,7 @@ arches: ## i386, arm64, s390x, clang, odd configs; 32-bit programs and a big-end
 commits: ## the tests without a NIC on the kernel of each commit
 	@harness/test commits
 
-bench: ## what it costs, against the kernel without zcrx-notif; CHECK=1 compares with the recorded figures, RECORD=1 records
+bench: ## the cost of notifications, against the kernel without zcrx-notif; CHECK=1 compares with the recorded figures, RECORD=1 records
 	@harness/bench/run $(if $(CHECK),--check) $(if $(RECORD),--record)
 
 kernel: ## assemble and build the kernel; VARIANT=debug for the one that checks itself, BASE=1 the unpatched one
@@ -75,13 +75,13 @@ check: ## checkpatch the series, build each of its commits
 	@harness/tree/check
 
 series: ## mails to send, in build/mail; SERIES=name for one, REROLL=2 MAIL_CC=...
-	@for s in $(names); do harness/tree/export $(mail_options) $$s || exit; done
+	@$(names); do harness/tree/export $(mail_options) $$s || exit; done
 
-series-check: ## all that a maintainer's robot would: check, sparse, coccinelle, the documentation pages
+series-check: ## all checks of a maintainer's robot: check, sparse, coccinelle, the documentation pages
 	@harness/tree/check --all
 
-series-dry-run: ## pass the mails through git send-email --dry-run, and show who would get them
-	@for s in $(names); do harness/tree/dry-run $$s $(mail_options) || exit; done
+series-dry-run: ## pass the mails through git send-email --dry-run, and show their recipients
+	@$(names); do harness/tree/dry-run $$s $(mail_options) || exit; done
 
 clean: ## remove build/; the cache stays
 	@rm -rf build

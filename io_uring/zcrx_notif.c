@@ -4,8 +4,8 @@
  *
  * The receive path raises two types of events: the area had no buffer, or
  * payload had to be copied. The kernel counts each event in memory shared with
- * the application. The first one posts a CQE on the creator ring, i.e. the ring
- * that registered the ifq. Then the type is silent until it is armed again:
+ * the application. An event of an armed type posts a CQE on the creator ring, i.e.
+ * the ring that registered the ifq. Then the type is silent until armed again:
  *
  *	armed -> pending -> fired -> armed
  *
@@ -269,12 +269,12 @@ void zcrx_notif_attach(struct zcrx_notif *n, struct io_ring_ctx *ctx)
 }
 
 /**
- * zcrx_notif_detach - stop notifying a ring that goes away
+ * zcrx_notif_detach - a ring that has the ifq goes away
  * @n: notification state
  * @ctx: the ring
  *
- * After the creator has detached, no CQE is posted and no type can be armed.
- * The statistics go on.
+ * If it is the creator, no CQE is posted and no type can be armed any more. The
+ * statistics go on.
  *
  * Context: Process context, @ctx->uring_lock is held.
  */

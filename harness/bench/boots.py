@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What harness/bench/run runs: the kernels, the programs, the guests, and what came of it."""
+"""The kernels, programs and guests of harness/bench/run, and the results of the guests."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def names():
 def kernels():
     """{"base": image, "ours": image}"""
     ours = run(HARNESS / "kernel", "--image").strip()
-    # zcrx-notif is the top of the stack; what it costs is to the branch below it
+    # zcrx-notif is the top of the stack; the branch below it is the base of its cost
     branch = names()[-2]
     base = run(HARNESS / "kernel", "--image",
                env={**os.environ, "BRANCH": branch, "VARIANT": ""}).strip()
@@ -49,7 +49,7 @@ def compile_programs(headers):
 
 
 def boot(image, share, name, options, plan, limit=1200):
-    """what the guest printed for each line of the plan"""
+    """the guest's output for each line of the plan"""
     (share / "plan").write_text("".join(" ".join(str(word) for word in line) + "\n"
                                         for line in plan), encoding="ascii")
     out = run(HARNESS / "guest", "-n", name, "-t", str(limit), "-m", "2048", "-d", share, *options,
@@ -70,7 +70,7 @@ def parse_output(text):
 
 
 def parse_windows(text):
-    """[(instructions, {span: {steps: {instructions: times}}})] of what the plugin wrote"""
+    """[(instructions, {span: {steps: {instructions: times}}})] of the plugin's output"""
     windows = []
     for line in text.splitlines():
         words = line.split()
@@ -108,7 +108,7 @@ def join(records, windows):
 
 
 def check_calibration(record, turns):
-    """A loop of two instructions a turn; the first time it may be hit by a page fault."""
+    """Check a loop of two instructions a turn; a page fault may hit the first time."""
     got = statistics.median(record["instructions"])
     if not 0 <= got - 2 * turns <= 16:
         raise Refused(f"a loop of {2 * turns} instructions counts as {got}: is this QEMU's plugin "

@@ -8,15 +8,15 @@ from lib.common import Refused
 
 RECORDED = Path(__file__).resolve().parent / "recorded.json"
 
-# A rebuild that moves code can move a total by so much.
+# A rebuild that moves code can change a total by this share.
 TOTAL = 0.001
 # Where repetitions agree, the difference to the base is exact to a few hundredths:
-# one instruction shows. Where they do not, only more than their spread does.
+# one instruction shows. Where they differ, only a change above their spread shows.
 EXACT_SPREAD = 0.0005
 INSTRUCTION = 0.5
-# When packets arrive decides how many are received at a time: the totals of these
-# move by several percent. They are recorded, and judged by their calls-*, which
-# do not move.
+# The arrival of packets decides how many are received at a time, so the totals of
+# these workloads vary by several percent. They are recorded, but their calls-*,
+# which do not vary, are judged.
 NOT_JUDGED = ("nic-copy", "nic-zc-large", "nic-zc-mtu")
 
 
@@ -31,14 +31,14 @@ def recordable(rows, world):
 
 
 def allowance(row):
-    """by how many instructions a unit may cost more than recorded"""
+    """the number of instructions that a unit may cost above the record"""
     if row["spread"] <= EXACT_SPREAD:
         return INSTRUCTION
     return max(INSTRUCTION, TOTAL * row["cost"], row["spread"] * row["cost"])
 
 
 def worse(rows, recorded):
-    """what got worse than recorded, as sentences"""
+    """sentences on the figures that are worse than recorded"""
     for row in rows:
         if row["workload"] in NOT_JUDGED:
             continue
@@ -58,7 +58,7 @@ def worse(rows, recorded):
 
 
 def other_world(world, recorded):
-    """why the recorded figures are none to compare with, or nothing"""
+    """the reasons why the recorded figures cannot be compared, if any"""
     return [f"{what}: {world[what]}, recorded with {recorded.get(what)}"
             for what in ("kernel", "compiler") if world[what] != recorded.get(what)]
 
@@ -78,7 +78,7 @@ def read(path):
 
 
 def judge(rows, world, args, path=RECORDED):
-    """says what is wrong, and records; the status of the program"""
+    """reports faults, and records; returns the status of the program"""
     status = 0
     for row in rows:
         if row["ok"] is False:

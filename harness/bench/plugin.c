@@ -13,13 +13,13 @@
  *
  * A line "NAME START[,START...] END[,END...] [STEP]" of the file of spans counts
  * from the instruction at START, included, to the one at END, not included; END
- * can be "mark", the end of the window. How often the instruction at STEP is
- * executed within a span tells those apart that have more to do. A span within
- * itself belongs to the outer one. Idle time is no instruction. There must be
- * one virtual CPU.
+ * can be "mark", the end of the window. The number of times that the instruction
+ * at STEP is executed within a span distinguishes spans with more work. A span
+ * within itself belongs to the outer one. Idle time is no instruction. There must
+ * be one virtual CPU.
  *
- * QEMU installs no header with what a plugin may call on every system, so what
- * is used is declared here (version 1 of the interface, QEMU 4.2 to 8.2).
+ * Not every system has QEMU's header of the plugin functions, so they are
+ * declared here (version 1 of the interface, QEMU 4.2 to 8.2).
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -68,7 +68,7 @@ struct span {
 	unsigned int	nr_values;
 };
 
-/* Before the instruction that is executed: those executed so far. */
+/* The instructions executed so far, without the current one. */
 static uint64_t count;
 static uint64_t window;
 static bool in_window;
@@ -77,7 +77,7 @@ static unsigned int nr_spans;
 static bool dropped;
 static FILE *out;
 
-/* More different ones than there is room for are dropped, and it is said. */
+/* Values beyond the room are dropped, with a message. */
 static void close_span(struct span *s)
 {
 	uint64_t instructions = count - s->since;

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where in a kernel harness/bench/run counts the instructions of single functions.
+"""The places in a kernel where harness/bench/run counts instructions of functions.
 
-A span is a name, the addresses where it starts and those where it ends, as
-harness/bench/plugin.c reads them. Functions that the kernel at hand does not
-have are left out.
+A span is a name, the addresses where it starts and the addresses where it ends,
+as harness/bench/plugin.c reads them. Functions that the kernel does not have are
+left out.
 """
 
 import bisect
@@ -16,11 +16,11 @@ FUNCTIONS = ("io_pp_zc_alloc_netmems", "io_pp_zc_release_netmem", "io_zcrx_recv_
              "zcrx_notif_task_work")
 # How many fragments a call has.
 STEPS = {"io_zcrx_recv_skb": "io_zcrx_queue_cqe"}
-# Calls, from wherever in the code of zcrx, call and return included.
+# Calls from anywhere in the code of zcrx, call and return included.
 CALLS = {"raise": "__zcrx_notif_raise", "post": "io_post_aux_cqe"}
 # From a call of the function to the end of the repetition.
 EVENTS = {"event": "__zcrx_notif_raise"}
-# The calls lie among that many functions around this one.
+# The calls lie within this number of functions around this one.
 CENTRE, AROUND = "io_register_zcrx", 150
 
 INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(?:(?:lock|rep|data16|cs|notrack|repz) )*(\S+)\s*(.*)$")
@@ -90,7 +90,7 @@ def spans(symbols, disassemble):
 
 
 def write(image, extract, out):
-    """the file for the plugin, of a kernel image whose System.map lies three up"""
+    """the plugin's file for a kernel image; System.map lies three directories up"""
     system_map = Path(image).parents[3] / "System.map"
     elf = Path(out).with_suffix(".vmlinux")
     with open(elf, "wb") as f:

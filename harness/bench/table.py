@@ -3,9 +3,9 @@
 
 import statistics
 
-# What a registration may cost, in guest instructions. "more": so many more a
-# unit than the base; "ratio": to the base; "cost": a unit, alone;
-# "slower": to the same workload without a descriptor, by this.
+# The limits of a registration, in guest instructions per unit. "more": the excess
+# over the base; "ratio": the ratio to the base; "cost": the cost of a unit alone;
+# "slower": the ratio to the same workload without a descriptor.
 COPY = {"none": ("more", 5), "stats": ("more", 13), "types": ("more", 16), "both": ("more", 16)}
 FAILURE = {"none": ("more", 6), "types": ("more", 6), "stats": ("more", 12), "both": ("more", 12)}
 ZERO_COPY = {name: ("ratio", 1.001) for name in ("none", "stats", "types", "both", "rearm")}
@@ -22,7 +22,7 @@ TARGETS = {
     "task-work": {"types": ("cost", 130), "both": ("cost", 130)},
 }
 
-# Figures that are of one function: that workload's span, perhaps less another.
+# Figures of one function: the span of that workload, perhaps minus another span.
 ALLOC = "io_pp_zc_alloc_netmems"
 DERIVED = {
     "nic-storm-1": ("nic-storm-1", ALLOC, None, "failure"),
@@ -37,17 +37,17 @@ DERIVED = {
 
 
 # calls-NAME compares single calls of the functions that carry the same number of
-# fragments. That number depends on when packets arrive, which differs from one
-# kernel to the next; what a call executes does not.
+# fragments. That number depends on the arrival of packets, which differs between
+# kernels; the instructions of a call do not.
 RECEIVE = "io_zcrx_recv_skb"
 CALLS = {"nodev-copy-64k": (RECEIVE,), "nodev-copy-1k": (RECEIVE,), "nic-copy": (RECEIVE,),
          "nic-zc-large": (RECEIVE, ALLOC), "nic-zc-mtu": (RECEIVE, ALLOC)}
-# So few calls of a kind, one of which an interrupt can hit, are not compared.
+# Fewer calls of a kind are not compared: an interrupt can hit one of them.
 FEW_CALLS = 5
 
 
 def summary(values):
-    """median and spread; the spread is that of the middle half"""
+    """median and spread; the spread is the width of the middle half"""
     if not values:
         raise ValueError("no values")
     values = sorted(values)
@@ -57,7 +57,7 @@ def summary(values):
 
 
 def expand(values):
-    """each as often as it was there"""
+    """the list of the values, each repeated by its count"""
     return sorted(value for value, times in values.items() for _ in range(times))
 
 
@@ -66,7 +66,7 @@ def all_calls(span):
 
 
 def same_calls(base, ours, functions):
-    """(instructions on the base, on ours) of the calls that have as many fragments;
+    """(instructions on the base, on ours) of calls with the same number of fragments;
     nothing if most have no counterpart"""
     before = after = 0
     for name in functions:
@@ -82,7 +82,7 @@ def same_calls(base, ours, functions):
 
 
 def derive(records):
-    """the records, with those of single functions instead of or after them"""
+    """the records, with records of single functions instead of or after them"""
     result = [one for one in records if one["workload"] not in DERIVED]
     for name, (workload, span, less, unit) in DERIVED.items():
         for one in records:
@@ -105,7 +105,7 @@ def units_of(record, records):
 
 
 def figure(record, base, bare, records):
-    """one row: a workload with a registration; without base where it has none"""
+    """one row: a workload with a registration, and the base if it has one"""
     units = units_of(record, records)
     ours = summary(record["instructions"])
     row = {"workload": record["workload"], "registration": record["registration"],
@@ -138,7 +138,7 @@ def calls_figure(record, got, units):
 
 
 def meets(row):
-    """None without a target; what could not be measured does not meet it"""
+    """None without a target; a figure that could not be measured misses its target"""
     if not row["target"]:
         return None
     what, limit = row["target"]
@@ -188,7 +188,7 @@ def table(all_rows, speeds):
                      f"{number(row['ratio'], '8.5f'):>8} {100 * row['spread']:6.2f}% "
                      f"{number(row['more'], '+8.2f'):>8} {target_text(row['target']):>8} "
                      f"{verdict:6} {number(speed, '13.2f'):>13}".rstrip())
-    # those that run on several CPUs, where nothing is counted
+    # workloads on several CPUs, where nothing is counted
     counted = {row["workload"] for row in all_rows}
     lines += [f"{workload:20} {registration:10} {'':71}{speed:13.2f}"
               for (workload, registration), speed in speeds.items() if workload not in counted]

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # shared with harness/guest
 #
-# The machines that harness/guest boots; it sources this after common.sh.
+# The machines that harness/guest boots; harness/guest sources this after common.sh.
 
 # guest_machine: for $arch, finds kernel and userland and sets how QEMU gets them
 guest_machine() {

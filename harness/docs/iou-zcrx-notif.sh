@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # harness/docs/check has the variables
 #
-# What harness/docs/check holds the page on notifications to: its tables name every
-# errno of the code, and its example compiles and does in the guest what the page
+# harness/docs/check uses this for the page on notifications: the tables name every
+# errno of the code, and the example compiles and does in the guest what the page
 # says.
 
 # shellcheck disable=SC2034

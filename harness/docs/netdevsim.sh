@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # harness/docs/check has the variables
 #
-# What harness/docs/check holds the page on netdevsim to: the kernel that runs the tests
-# has the options that it names, and its commands, one after the other, do in the
-# guest what it says.
+# harness/docs/check uses this for the page on netdevsim: the kernel of the tests has
+# the options that the page names, and the page's commands, one after the other, do in
+# the guest what it says.
 
 # shellcheck disable=SC2034
 linked_from=(devlink/netdevsim iou-zcrx)
@@ -31,7 +31,7 @@ pack() {
 		cp "$build/netselftests/tree.tar" "$harness"/inside/{run-page,unpack.sh} "$out/guest/"
 }
 
-# says PATTERN: is it in what the commands printed?
+# says PATTERN: does the output of the commands have it?
 says() {
 	grep -E "$1" "$out/output" >/dev/null || { echo "the commands did not print: $1"; return 1; }
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guest of harness/fuzz/run: its kernel, the fuzzer in it, and what came of a run."""
+"""The guest of harness/fuzz/run: its kernel, the fuzzer in it, and the result of a run."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def compile_fuzzer(image):
 
 
 class Run:
-    """one guest that ran the fuzzer, and what came of it"""
+    """one guest that ran the fuzzer, and its result"""
 
     def __init__(self, image, name, seconds, processes, *args):
         command = [HARNESS / "guest", "-n", name, "-t", str(seconds), "-m", "3072",

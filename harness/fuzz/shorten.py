@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-What harness/fuzz/run does with a run that found something: which programs can have
-done it, and what of a program is needed for it.
+harness/fuzz/run uses this after a run that found something: it finds the programs
+that can be the cause, and the parts of a program that the failure needs.
 """
 
 import re
@@ -9,18 +9,18 @@ import re
 # Lines of a console log that come from the fuzzer itself.
 FINDING = re.compile(r"fuzz: finding in (?P<name>\S+|the end): (?P<text>.*)$")
 CANDIDATE = re.compile(r"fuzz: candidate (\d+)")
-# What the fuzzer calls the processes of its programs: process and number when
+# The fuzzer's names for the processes of its programs: process and number when
 # it fuzzes, the number of the candidate when it replays.
 PROGRAM = re.compile(r"\bzf\d+\.\d+\b")
 REPLAYED = re.compile(r"\bzc(\d+)\b")
-# So many lines of a report can name the program.
+# This number of lines of a report can name the program.
 REPORT = 120
 
 SLOT_SIZE = 8192
 
 
 def signature(kind, text):
-    """what two reports of the same thing have in common"""
+    """the part that reports of the same fault have in common"""
     text = re.sub(r", CPU#.*| by task .*|\([a-z_]+\)$|\+0x[0-9a-f]+/0x[0-9a-f]+", "", text)
     text = re.sub(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+", "N", text)
     return f"{kind}: {text.strip()}"
@@ -28,9 +28,9 @@ def signature(kind, text):
 
 def first_complaint(judged, console):
     """
-    (line number, signature) of the first thing in a console log, whose lines are
-    given, that the kernel or the fuzzer complained of, or None. `judged` is what
-    harness/boot/judge printed about it.
+    (line number, signature) of the first complaint of the kernel or the fuzzer in
+    the lines of a console log, or None. `judged` is the output of harness/boot/judge
+    for that log.
     """
     found = []
     for line in judged.splitlines():
@@ -51,7 +51,7 @@ def named(console, number, pattern):
 
 
 def candidate_of(console, number):
-    """which candidate a report on a line is about"""
+    """the candidate that a report on a line is about"""
     names = named(console, number, REPLAYED)
     if names:
         return int(names[0][2:])
@@ -76,8 +76,8 @@ def read_record(data):
 
 def suspects(records, names, depth=4):
     """
-    Programs that can have done it, the likeliest first: those that the report
-    names, then the last that each process had begun, then those before them.
+    Programs that can be the cause, the likeliest first: the ones that the report
+    names, then the last one of each process, then earlier ones.
     """
     every = dict(program for record in records for program in record)
     order = [name for name in names if name in every]
@@ -87,15 +87,15 @@ def suspects(records, names, depth=4):
 
 
 class Budget(Exception):
-    """There were as many tries as there may be."""
+    """The tries are used up."""
 
 
 def shorten(items, first_failing):
     """
-    Remove what isn't needed for the failure, by halves, quarters and so on.
-    first_failing(candidates) tells the index of the first of several lists of
-    items that fails, or None. It may raise Budget: then this is as short as it
-    gets.
+    Remove items that the failure does not need, by halves, quarters and so on.
+    first_failing(candidates) returns the index of the first of several lists of
+    items that fails, or None. It may raise Budget: then the result is the
+    shortest list so far.
     """
     size = max(1, len(items) // 2)
     while items:
@@ -124,7 +124,7 @@ def lines_of(text):
 
 
 def shorten_program(text, first_failing):
-    """First whole lines, then their arguments. first_failing() gets texts."""
+    """Remove whole lines, then their arguments. first_failing() gets texts."""
     def as_lines(lines):
         return "".join(line + "\n" for line in lines)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the demonstrations share: sending, waiting for the receiver, the verdict."""
+"""The shared part of the demonstrations: sending, waiting for the receiver, the verdict."""
 
 import json
 import os
@@ -16,7 +16,7 @@ def size(text):
 
 
 def send(host, port, count, seed, before=()):
-    """What zcrxsend says that it sent, None if it failed."""
+    """zcrxsend's own report of what it sent, None if it failed."""
     sender = subprocess.run([*before, f"{TOOLS}/zcrxsend", "--host", host, "--port", str(port),
                              "--bytes", str(count), "--seed", str(seed), "--json"],
                             stdout=subprocess.PIPE, text=True, check=False)
@@ -32,7 +32,7 @@ def read_report(path):
 
 
 def wait_for_listener(receiver):
-    """zcrxsend tries until somebody listens; others do not."""
+    """zcrxsend retries until the receiver listens; other senders do not."""
     listening = f":{PORT:04X} "
     while receiver.poll() is None:
         for table in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -43,7 +43,7 @@ def wait_for_listener(receiver):
 
 
 def verdict(findings):
-    """Prints what holds and what does not; returns the exit status."""
+    """Prints whether each condition holds; returns the exit status."""
     passed = True
     print()
     for holds, sentence in findings:

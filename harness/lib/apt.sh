@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # cache, logs are common.sh's; apt_opts its users'
 #
-# Debian packages of other suites and architectures than this machine's; source it
+# Debian packages of suites and architectures other than this machine's. Source this
 # after common.sh.
 
 debian_keyring=/usr/share/keyrings/debian-archive-keyring.gpg

@@ -2,11 +2,11 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # cache is common.sh's
 #
-# An entry of the cache is a directory with a file `stamp`: the key of what it
-# was made from, and the size, time and sha256 of every file in it. Source this
-# after common.sh. Make an entry in entry_new's directory, then entry_keep it.
+# An entry of the cache is a directory with a file `stamp`: the key of its sources,
+# and the size, time and sha256 of every file in it. Source this after common.sh.
+# Make an entry in entry_new's directory, then entry_keep it.
 
-# entry_lock NAME: from here to the program's end nobody else makes NAME
+# entry_lock NAME: until this program ends, no other program makes NAME
 entry_lock() {
 	exec {entry_lock_fd}>"$cache/$1.lock"
 	flock -n "$entry_lock_fd" || {
@@ -23,7 +23,7 @@ entry_stamp() {
 	printf '%s\n%s\n--\n%s\n' "$2" "$(entry_stat "$1")" "$(entry_sums "$1")"
 }
 
-# entry_whole DIR KEY: is it there, made from KEY, and as it was made? Contents
+# entry_whole DIR KEY: does it exist, is it made from KEY, and unchanged? Contents
 # are read only when a size or a time differs from the stamp.
 entry_whole() {
 	local dir=$1 key=$2 stamp now

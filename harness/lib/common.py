@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the Python programs share: where things lie, one kind of error, other programs."""
+"""The shared code of the Python programs: paths, one kind of error, other programs."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import sys
 
 HARNESS = pathlib.Path(__file__).resolve().parents[1]
 TOP = HARNESS.parent
-# The tree: what the repository adds to one base. The first one is at the top.
+# A tree is one base with its overlay and series. The first one is at the top.
 TREE = os.environ.get("TREE") or ""
 ROOT = TOP / TREE
 BUILD = pathlib.Path(os.environ.get("ZCRX_BUILD") or TOP / "build").absolute() / TREE
@@ -17,7 +17,7 @@ CACHE = pathlib.Path(
     pathlib.Path(os.environ.get("XDG_CACHE_HOME") or
                  pathlib.Path.home() / ".cache") / "zcrx-notif")
 
-# A hook that calls us has these set, for its own repository.
+# A git hook sets these for its own repository.
 for variable in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX",
                  "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
                  "GIT_COMMON_DIR", "GIT_NAMESPACE"):
@@ -33,9 +33,11 @@ def say(text):
 
 
 def run_program(main, status=1):
-    """main, with a refusal or a file that cannot be had as a message and this status"""
+    """run main; a refusal or an unreadable file gives a message and this status"""
     try:
         sys.exit(main())
+    except BrokenPipeError:
+        sys.exit(141)
     except (Refused, OSError) as refusal:
         program = pathlib.Path(sys.argv[0]).resolve()
         say(f"{program.name if program.name != 'run' else program.parent.name}: {refusal}")
@@ -44,10 +46,10 @@ def run_program(main, status=1):
         sys.exit(130)
 
 
-def run(*command, **how):
-    """what the program prints; a failure is a Refused with the end of it"""
+def run(*command, data="", **how):
+    """the program's output on data; a failure is a Refused with the end of the output"""
     done = subprocess.run([str(word) for word in command], check=False, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **how)
+                          input=data, stdout=subprocess.PIPE, **how)
     if done.returncode:
         raise Refused(f"{pathlib.Path(command[0]).name} failed ({done.returncode})" +
                       (f": {done.stdout[-2000:]}" if done.stdout else ""))
@@ -55,12 +57,14 @@ def run(*command, **how):
 
 
 def need(name):
-    """have the host packages of harness/lib/packages.sh that NAME stands for"""
-    run("bash", "-c", f". harness/lib/common.sh; need {name}", cwd=TOP)
+    """install the host packages that NAME stands for in harness/lib/packages.sh"""
+    if subprocess.run(["bash", "-c", '. harness/lib/common.sh; need "$1"', sys.argv[0], name],
+                      cwd=TOP, check=False).returncode:
+        raise Refused("host packages are missing (see above)")
 
 
 def git(*args, cwd, data=None, check=True, env=None):
-    """git's output; a failure is a Refused with git's own words"""
+    """git's output; a failure is a Refused with git's message"""
     done = subprocess.run(
         ["git", *map(str, args)], cwd=cwd, check=False,
         input=None if data is None else encode(data),

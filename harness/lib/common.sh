@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What all shell programs share: where things lie, long steps, host packages and
-# the environment of a compiler. Source it; it sets strict mode.
+# The shared code of all shell programs: paths, long steps, host packages and the
+# environment of a compiler. Source it; it sets strict mode.
 
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 harness=$top/harness
-# The tree: what the repository adds to one base. The first one is at the top.
+# A tree is one base with its overlay and series. The first one is at the top.
 tree=${TREE:-}
 # shellcheck disable=SC2034 # the programs that hold a tree use it
 root=$top${tree:+/$tree}
@@ -20,15 +20,15 @@ mkdir -p "$build" "$cache" "$logs"
 say() { printf '%s\n' "$*" >&2; }
 die() {
 	local name=${0##*/}
-	# a program called run is known by its room
+	# a program called run is named by its room
 	[[ $name != run || $0 == "$harness/run" ]] || name=$(basename "$(dirname "$0")")
 	printf '%s: %s\n' "$name" "$*" >&2
 	exit 1
 }
 
-# step WHAT LOG COMMAND...: run a long command with its output in the log. Says
-# what it does and how long it took, every 20 seconds how far it is; a failure
-# ends with the last lines of the log and the log's path.
+# step WHAT LOG COMMAND...: run a long command with its output in the log. It prints
+# WHAT and the time that it took, and every 20 seconds the progress; a failure
+# prints the last lines of the log and the log's path.
 step() {
 	local what=$1 log=$2 start=$SECONDS pid rc=0 next=20
 	shift 2
@@ -56,10 +56,10 @@ step() {
 # the names in series/order, one a line
 series_names() { "$harness/tree/assemble" --list; }
 
-# where what is built of BRANCH lies, as harness/kernel has it
+# the build directory of BRANCH, as in harness/kernel
 branch_build() { printf '%s\n' "$build${BRANCH:+/branch/$BRANCH}"; }
 
-# build/linux made of the repository, or with KEEP=1 as it is
+# make build/linux from the repository; KEEP=1 leaves it as it is
 linux_tree() {
 	[[ ${KEEP:-} == 1 ]] || "$harness/tree/assemble" >/dev/null
 	[[ -d $build/linux ]] || die "there is no $build/linux to keep: make assemble"
@@ -69,8 +69,8 @@ as_root() {
 	if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
 }
 
-# with_ccache DIRECTORY COMMAND...: with the cache of the compiler, for which paths
-# below the directory are relative, and with results that no date or name is in
+# with_ccache DIRECTORY COMMAND...: use the compiler's cache, with paths relative to
+# the directory, and keep dates and names out of the results
 with_ccache() {
 	local settings
 	mapfile -t settings <"$harness/lib/compiler.env"

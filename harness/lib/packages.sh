@@ -3,7 +3,7 @@
 #
 # The Debian packages that this machine needs; common.sh sources this.
 
-# What each is for: PACKAGE:PROBE, where a probe is a command, or a file if it
+# The packages by purpose, as PACKAGE:PROBE: a probe is a command, or a file if it
 # begins with a slash.
 dist=/usr/lib/python3/dist-packages
 declare -A host_packages=(
@@ -36,8 +36,7 @@ declare -A host_packages=(
 	[curl]="curl:curl"
 )
 
-# need PURPOSE...: install the packages that are missing, or name them if that needs a
-# password
+# need PURPOSE...: install missing packages, or name them if that needs a password
 need() {
 	local purpose specs spec missing=()
 	for purpose; do

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The results in the logs of test runs: KTAP of programs, and what unittest prints."""
+"""The results in the logs of test runs: KTAP of programs, and the output of unittest."""
 
 import re
 

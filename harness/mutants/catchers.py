@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What harness/mutants/run has the kernel code tested with. A catcher returns what the
-test said, and what in it tells of a fault: nothing if the test passed. What says
-neither, because nothing was built or started, raises Refused.
+"""The tests of the kernel code for harness/mutants/run. A catcher returns the output of
+the test, and the parts of it that show a fault: nothing if the test passed. A run
+without a built kernel or a started guest raises Refused.
 """
 
 import os
@@ -16,7 +16,7 @@ BUILD = common.BUILD / "mutants"
 LINUX = BUILD / "linux"
 LOGS = BUILD / "logs"
 CONSOLE = LOGS / "guest-mutant.console.log"
-# as kunit.py says it, and as the kernel does on its console
+# as kunit.py prints it, and as the kernel does on its console
 KUNIT_FAILED = re.compile(r"\[(?:FAILED|CRASHED)\] (\S+)|\[ERROR\] Test: (.+)|"
                           r"(timed out after .*)")
 NOT_OK = re.compile(r"not ok \d+ (?!.*# (?:SKIP|XFAIL))(?:- )?(.*)")
@@ -70,7 +70,7 @@ def kunit(_):
 
 
 def guest(variant, limit, *words):
-    # Programs are built once, for they don't see faults of the kernel.
+    # Programs are built once: they do not depend on faults of the kernel.
     needed("the kernel", HARNESS / "kernel", VARIANT=variant)
     CONSOLE.unlink(missing_ok=True)
     # One failure is enough; with a fault many tests wait for their time-out.
@@ -83,7 +83,7 @@ def guest(variant, limit, *words):
         return output, ["".join(f"{name}: " for name in program[-1:]) + match[1]]
     console = CONSOLE.read_text(encoding="utf-8", errors="replace") \
         if CONSOLE.exists() else ""
-    # the debug kernel runs KUnit before
+    # the debug kernel runs KUnit at boot, before the command
     if not re.search(r"guest-init: begin|KTAP version", console):
         raise Refused(f"the guest did not start:\n{output[-2000:]}")
     seen = CONSOLE_FAILED.findall(console)

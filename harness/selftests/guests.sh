@@ -23,7 +23,7 @@ net_selftests() {
 		/host/run-netselftests "${tests[@]}"
 }
 
-kunit_suites() { sed -n 's/^\t\.name = "\(.*\)",$/\1/p' "$top"/io_uring/tests/*.c; }
+kunit_suites() { sed -n 's/^\t\.name = "\(.*\)",$/\1/p' "$build"/linux/io_uring/tests/*.c; }
 
 kunit_in_guest() {
 	local suites

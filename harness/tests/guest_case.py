@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What tests with a real guest share. They want a kernel: KERNEL=FILE or a built one."""
+"""Shared code of tests with a guest. They need a kernel: KERNEL=FILE or a built one."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import unittest
 
 HARNESS = os.path.realpath(os.path.join(os.path.dirname(__file__), ".."))
 GUEST = os.path.join(HARNESS, "guest")
-# A machine that is busy can take many times what a quiet one takes.
+# A busy machine can take many times longer than a quiet one.
 PATIENCE = 180
 
 

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A program, which has no suffix, as a module for its tests."""
+"""A program, which has no suffix, as a module for its tests; and how to start one."""
 
 import importlib.machinery
 import importlib.util
 import pathlib
+import signal
 import sys
 
 HARNESS = pathlib.Path(__file__).resolve().parents[1]
 
 
 def load(path):
-    """path is that below harness/"""
+    """path is relative to harness/"""
     loader = importlib.machinery.SourceFileLoader(path.replace("/", "_"), str(HARNESS / path))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
     keep = sys.dont_write_bytecode, list(sys.path)
@@ -21,3 +22,8 @@ def load(path):
     finally:
         sys.dont_write_bytecode, sys.path[:] = keep
     return module
+
+
+def as_from_a_terminal():
+    """A background job of a shell ignores interrupts, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

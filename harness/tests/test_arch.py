@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/inside/run-arch: what it reports of the machine, the module and the tests,
-as harness/lib/tally counts it. Run here, with stand-ins for what needs a guest."""
+"""harness/inside/run-arch: its reports of the machine, the module and the tests, as
+harness/lib/tally counts them. It runs here, with stand-ins for parts of a guest."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ class GuestArch(unittest.TestCase):
         os.chmod(path, 0o755)
 
     def tally(self, *words):
-        """(exit status, what the tally says of it)"""
+        """(exit status, output of the tally)"""
         log = os.path.join(self.dir, "log")
         with open(log, "wb") as file:
             done = subprocess.run(

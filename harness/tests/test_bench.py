@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/bench/run without a guest: what it reads, its statistics, targets and comparison."""
+"""harness/bench/run without a guest: its input, statistics, targets and comparison."""
 
 import contextlib
 import io
@@ -121,7 +121,7 @@ class Statistics(unittest.TestCase):
 
 
 class Calls(unittest.TestCase):
-    """of functions: each next to those of the base with as many fragments"""
+    """calls of functions are compared with base calls of the same number of fragments"""
     BASE = {"io_zcrx_recv_skb": {1: {190: 9}, 2: {326: 6}},
             "io_pp_zc_alloc_netmems": {0: {4019: 30}}}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The cache: an entry that is half made, stale or damaged is never used."""
+"""The cache: an incomplete, stale or damaged entry is never used."""
 
 import os
 import signal

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What counts as worse when the same tests ran on two kernels."""
+"""harness/selftests/compare-logs: which results count as worse."""
 
 import pathlib
 import subprocess
@@ -11,7 +11,7 @@ HARNESS = pathlib.Path(__file__).resolve().parents[1]
 
 
 def log(*lines, plan=None, status=0):
-    """what one program prints; a line is `ok NAME`, `not ok NAME`, `ok NAME # SKIP why`"""
+    """the output of a program; a line is `ok NAME`, `not ok NAME`, `ok NAME # SKIP why`"""
     text = f"# program: p.py\nTAP version 13\n1..{plan or len(lines)}\n"
     for number, line in enumerate(lines, 1):
         word, name = line.split("ok ", 1)
@@ -26,7 +26,7 @@ class Compare(unittest.TestCase):
         self.dir = pathlib.Path(directory.name)
 
     def compare(self, base, patched):
-        """(exit status, what the tally says of the output)"""
+        """(exit status, what the tally makes of the output)"""
         for name, text in (("base", base), ("patched", patched)):
             (self.dir / name).write_text(text, encoding="utf-8")
         done = subprocess.run(

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What `make coverage` says of made-up figures: nothing that was not reached gets
-through without a reason, and no reason outlives what it explains."""
+"""`make coverage` with made-up figures: an unreached line or branch without a reason
+fails, and so does a reason that explains nothing any more."""
 
 import pathlib
 import subprocess
@@ -66,7 +66,7 @@ diff --git a/io_uring/zcrx.c b/io_uring/zcrx.c
 
 
 def document(unit, **files):
-    """What gcov would say: files are given as name={line: (count, branches)}."""
+    """gcov's output for files, given as name={line: (count, branches)}."""
     where = "../linux/io_uring/"
     names = {"notif": "zcrx_notif.c", "header": "zcrx_notif.h", "zcrx": "zcrx.c",
              "query": "query.c"}
@@ -89,7 +89,7 @@ def all_reached():
 
 
 def change(documents, unit, file, number, count, branches=()):
-    """The same figures with those of one line changed."""
+    """The same figures with other ones for one line."""
     new = document("", **{file: {number: (count, branches)}})["files"][0]
     for entry in documents[unit]["files"]:
         if entry["file"] == new["file"]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the demonstration judges, and the checksum that it compares."""
+"""The verdict of the demonstration, and the checksum that it compares."""
 
 import argparse
 import copy
@@ -18,7 +18,7 @@ ZCRXMON = TOP / "tools/net/zcrxmon"
 
 
 class JudgementNIC(unittest.TestCase):
-    """Three connections, of which the last was copied; each figure that is wrong is found."""
+    """The last of three connections was copied; each wrong figure is found."""
 
     def setUp(self):
         self.demo = load("inside/demo-nic")
@@ -68,7 +68,7 @@ class JudgementNIC(unittest.TestCase):
 
 
 class Judgement(unittest.TestCase):
-    """Ten areas of data were sent; each thing that can be wrong is found."""
+    """Ten areas of data were sent; each possible fault is found."""
 
     def setUp(self):
         self.demo = load("inside/demo-nodev")

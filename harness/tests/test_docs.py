@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What harness/docs/check finds wrong with a page, and with code that left it behind."""
+"""harness/docs/check finds faults of a page, and code that the page does not match."""
 
 import os
 import pathlib

@@ -35,7 +35,7 @@ def slots(*texts):
 
 
 class Guests:
-    """Stands in for guests: a program fails if it has all that is needed."""
+    """Stands in for guests: a program fails if it has all needed lines."""
 
     def __init__(self, *needed, limit=1000):
         self.needed, self.limit, self.count = needed, limit, 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/guest: what a command gets and what comes out of it."""
+"""harness/guest: the input of a command and its results."""
 
 import hashlib
 import os
@@ -79,7 +79,7 @@ class Commands(GuestTest):
         self.assertEqual((status, out), (128 + signal.SIGKILL, b"127\n"))
 
     def test_two_runs_of_one_name_do_not_disturb_each_other(self):
-        # The first waits for nothing but the second's end, seen over /host.
+        # The first guest only waits for the end of the second, seen over /host.
         with self.start("-n", "twin", "--", "sh", "-c",
                         "echo on; while [ ! -e /host/second ]; do sleep 0.2; done; "
                         "echo first >/run/guest/results/who; echo first") as first:

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/guest: time limit, panic, interrupts, the judge's word."""
+"""harness/guest: time limit, panic, interrupts, the judge's verdict."""
 
 import os
 import signal
 import unittest
 
+from program import as_from_a_terminal
 from guest_case import PATIENCE, GuestTest
 
 
-def as_from_a_terminal():
-    """What runs in a shell's background ignores interrupts, and so do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class Ends(GuestTest):
-    """Runs that do not end by the command's own end."""
+    """Runs that end otherwise than by the end of the command."""
 
     def test_the_time_limit_stops_the_guest(self):
         status, out, err = self.run_guest("-t", "15", "--", "sh", "-c",
@@ -57,7 +53,7 @@ class Ends(GuestTest):
             self.assertEqual(process.stdout.readline(), b"begun\n")
             process.kill()
             process.communicate(timeout=PATIENCE)
-        # Killed like that it cannot clear its directory away: the next run does.
+        # A killed run cannot remove its directory: the next run does.
         self.assertIn("guest.run", os.listdir(self.build))
         status, out, _ = self.run_guest("--", "cat", "/run/guest/output")
         self.assertEqual((status, b"begun" in out), (0, False))

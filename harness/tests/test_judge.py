@@ -34,7 +34,7 @@ END = """\
 [    3.455119] sysrq: Resetting
 """
 
-# kind -> lines as the kernel prints them, the first of which must be named
+# kind -> lines of the kernel; the judge must name the first one
 SPLATS = {
     "WARNING": [
         "WARNING: io_uring/zcrx.c:123 at io_zcrx_foo+0x12/0x40, CPU#1: test/99",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/kernel: which sources it builds, with a tree that only looks like Linux."""
+"""harness/kernel: the sources that it builds, with a tree that only looks like Linux."""
 
 import os
 import pathlib
@@ -62,7 +62,7 @@ class Kernel(unittest.TestCase):
                  "KEEP": "1", "VARIANT": "", "BRANCH": "", **environment})
 
     def content(self, **environment):
-        """what was built into the image, and what was said"""
+        """the content of the image, and the messages"""
         done = self.kernel(**environment)
         self.assertEqual(done.returncode, 0, done.stderr)
         image = pathlib.Path(done.stdout.rstrip("\n"))

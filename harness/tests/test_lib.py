@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What lib/common.sh says: of long steps, and of packages that are missing."""
+"""The messages of lib/common.sh: on long steps, and on missing packages."""
 
 import os
 import pathlib
@@ -17,7 +17,7 @@ class Lib(unittest.TestCase):
         scratch = tempfile.TemporaryDirectory()
         self.addCleanup(scratch.cleanup)
         self.dir = pathlib.Path(scratch.name)
-        # A copy: a user without rights may not read where the clone lies.
+        # Use a copy: a user without rights may be unable to read the clone.
         self.lib = self.dir / "harness/lib/common.sh"
         shutil.copytree(LIB, self.lib.parent)
         self.bin = self.dir / "bin"
@@ -32,7 +32,7 @@ class Lib(unittest.TestCase):
         path.chmod(0o755)
 
     def run_lib(self, script):
-        """Nothing but TOOLS and what a test adds is on this machine."""
+        """This machine has only TOOLS and the programs that a test adds."""
         done = subprocess.run(
             [self.bin / "bash", "-c", f"source {self.lib}; {script}", "harness/x"],
             check=False, capture_output=True, text=True,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The man pages of zcrxmon and zcrxsend say what the programs do, and are installed."""
+"""The man pages of zcrxmon and zcrxsend match the programs, and are installed."""
 
 import pathlib
 import re
@@ -36,7 +36,7 @@ def section(page, title):
 
 
 def tags(lines):
-    """What the paragraphs with a tag (.TP) are about."""
+    """The tags of paragraphs with a tag (.TP)."""
     return [plain(text) for macro, text in zip(lines, lines[1:]) if macro == ".TP"]
 
 
@@ -143,7 +143,7 @@ class Format(unittest.TestCase):
                 self.silent("mandoc", "-T", "lint", ZCRXMON / f"{name}.8")
 
 
-# Stands for gcc: what is installed is what was built, from what does not matter.
+# Stands in for gcc: the test needs a built file, whatever it is made from.
 COMPILER = """#!/bin/sh
 while [ "$1" != -o ]; do shift; done
 echo "made of $2" >"$2"

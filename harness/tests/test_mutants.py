@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """harness/mutants/run with faked programs around it, and harness/mutants/list against
-what the repository holds of the kernel."""
+the kernel code of the repository."""
 
 import os
 import pathlib
@@ -13,13 +13,12 @@ import textwrap
 import time
 import unittest
 
-from program import load
+from program import HARNESS, as_from_a_terminal, load
 
-HARNESS = pathlib.Path(__file__).resolve().parent.parent
 TOP = HARNESS.parent
 SELFTESTS = TOP / "tools/testing/selftests"
 
-# The code is one file of words; what the programs do depends on them.
+# The code is one file of words, which decide what the programs do.
 CODE = "a\nb\nc\n"
 ENTRIES = """
 = good
@@ -155,14 +154,9 @@ PROGRAMS = {
 }
 
 
-def as_from_a_terminal():
-    """What runs in a shell's background ignores interrupts, and so do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class List(unittest.TestCase):
-    """the real list; without a kernel tree, so of files that Linux has only what
-    the patches add can be looked at"""
+    """the real list, without a kernel tree: of Linux's files, the test can only check
+    lines that the patches add"""
 
     @classmethod
     def setUpClass(cls):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The picture of the demonstration is what the log says, when it says it."""
+"""The picture of the demonstration shows the log's lines, at the log's times."""
 
 import os
 import pathlib
@@ -27,7 +27,7 @@ LOG = [(10.0, "zero-copy receive:      yes"),
        (16.5, ""),
        (16.5, "  ok   zcrxmon ended with status 0"),
        (17.0, "PASS")]
-# 3 s up to 0.50 s, then what zcrxmon says, then the host's time again
+# 3 s up to 0.50 s, then zcrxmon's times, then the host's time again
 MOMENTS = [0, 1, 2, 3, 3.5, 4, 4, 5.5, 5.5, 5.5, 6]
 
 
@@ -109,7 +109,7 @@ class Picture(WithDirectory):
         pixels = [pixels for _, pixels in moves]
         self.assertEqual(pixels, sorted(pixels, reverse=True))
         self.assertEqual((pixels[0], pixels[-1]), (0, (36 - len(log)) * 16))
-        # Without animation the end is seen.
+        # A viewer without animation shows the end.
         group = xml.etree.ElementTree.parse(self.svg).find(f".//{SVG}g")
         self.assertEqual(group.get("transform"), f"translate(0 {pixels[-1]})")
 
@@ -175,7 +175,7 @@ class Refusal(WithDirectory):
 
 
 class Run(WithDirectory):
-    """A copy of the program with a demonstration of the test's own next to it."""
+    """A copy of the program next to a demonstration that the test makes."""
 
     def run_with(self, demo):
         harness = self.tmp / "harness"

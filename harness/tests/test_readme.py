@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""README.md and CONTRIBUTING.md: what they name is there"""
+"""README.md and CONTRIBUTING.md: the paths, targets and links in them exist"""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ LINUX = pathlib.Path(os.environ.get("ZCRX_BUILD") or TOP / "build") / "linux"
 PAGES = ("README.md", "CONTRIBUTING.md", "COSTS.md", "MAINLINE.md")
 # where a path in the text can start
 ROOTS = (TOP, LINUX, LINUX / "tools/testing/selftests")
-# of the kernel's own Makefile
+# targets of the kernel's own Makefile
 KERNEL_TARGETS = {"headers"}
 LINK = re.compile(r"\[[^]]*\]\(([^)]+)\)|<img [^>]*src=\"([^\"]+)\"")
 PATH = re.compile(r"^(?:harness|series|tools|Documentation|io_uring|include|drivers|\.ci)"
@@ -33,7 +33,7 @@ def code(page):
 
 
 def anchors(page):
-    """of the headings, as forges make them"""
+    """the anchors of the headings, as forges make them"""
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
             for title in re.findall(r"^#+ (.*)$", text(page), re.M)}
 
@@ -50,7 +50,7 @@ def missing_links(page, content):
 
 
 def made(snippets):
-    """targets that make is called with in the code, but for `make -C`"""
+    """the targets of make in the code, without those of `make -C`"""
     return {word for snippet in snippets for words in MAKE.findall(snippet)
             for word in words.split() if re.fullmatch(r"[a-z][a-z-]*", word)}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the summary counts, and that a run that died never looks like success."""
+"""The counts of the summary: a run that died never looks like success."""
 
 import pathlib
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/test, with stand-ins for what it runs."""
+"""harness/test, with stand-ins for the programs that it runs."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 HARNESS = pathlib.Path(__file__).parents[1]
-# ends well only if the other one has begun meanwhile
+# succeeds only if the other one has begun meanwhile
 MEETS = """
 import pathlib, time, unittest
 class Suite(unittest.TestCase):

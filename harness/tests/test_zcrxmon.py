@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What zcrxmon makes of the kernel's answers, which fakes give here."""
+"""zcrxmon's reaction to answers of the kernel, which fakes give here."""
 
 import os
 import pathlib
@@ -117,7 +117,7 @@ class Program(unittest.TestCase):
                         *(ZCRXMON / part for part in cls.parts)], check=True)
 
     def run_program(self, *arguments):
-        """what it printed, and what it said on stderr"""
+        """the output, and the messages on stderr"""
         run = subprocess.run([self.program, *map(str, arguments)], check=True, text=True,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return int(run.stdout), run.stderr

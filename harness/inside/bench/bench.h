@@ -5,7 +5,7 @@
  * the instructions between them.
  *
  * main.c has the options and the output, rx.c receives, work_*.c have the
- * workloads. The zcrx instance is that of the selftests of io_uring, zcrx_ifq.h.
+ * workloads. The zcrx instance comes from io_uring's selftests, zcrx_ifq.h.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -52,7 +52,7 @@ struct bench {
 	struct zcrx_notification_desc desc;
 	bool			rearm;
 	unsigned int		reps;
-	unsigned int		scale;	/* more of it, for wall-clock time */
+	unsigned int		scale;	/* longer, for wall-clock time */
 
 	/* filled by the workload */
 	unsigned long long	*ns;
@@ -63,7 +63,7 @@ struct bench {
 
 void __attribute__((noreturn)) fail(const char *what, int error);
 
-/* A repetition; their time is kept as well. */
+/* Begin and end of a repetition; its time is kept as well. */
 void begin(struct bench *b);
 void end(struct bench *b);
 
@@ -85,7 +85,7 @@ struct zn_ifq *open_ifq(struct bench *b);
 unsigned long long copies(const struct zn_ifq *q);
 
 struct workload {
-	const char	*name;	/* how the names begin that mean it */
+	const char	*name;	/* prefix of its names */
 	void		(*run)(struct bench *b);
 };
 

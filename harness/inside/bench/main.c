@@ -36,7 +36,7 @@ void end(struct bench *b)
 	b->nr_ns++;
 }
 
-/* Two instructions a turn: whoever counts has to see just that. */
+/* Two instructions a turn: the plugin has to count exactly that. */
 static void calibrate(struct bench *b)
 {
 	b->unit = "turn";
@@ -69,7 +69,7 @@ static const struct workload *find(const char *name)
 	return NULL;
 }
 
-/* What stands behind the name of the workload, "64k" of "nodev-copy-64k" */
+/* The rest after the workload's prefix, "64k" of "nodev-copy-64k" */
 static unsigned long number(const char *text)
 {
 	char *end;

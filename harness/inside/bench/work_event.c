@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Workloads of zcrx_bench that are about events and calls: a notification until
- * the application sees it, arming, registration and its end, and a receiver
- * that gives nothing back.
+ * Workloads of zcrx_bench for events and calls: a notification until the
+ * application sees it, arming, registration and its end, and a receiver that
+ * gives no buffers back.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -15,7 +15,7 @@
 #define WARM_UP		8
 #define SMALL_AREA	64	/* pages */
 
-/* What is left to do for the kernel when a ring was closed. */
+/* The kernel's remaining work after a ring was closed. */
 #define SETTLE_US	50000
 
 /* Idle time passes at once when instructions are the clock. */
@@ -190,7 +190,7 @@ static unsigned long long failures(const struct zn_ifq *q)
 	return q->stats ? zn_load(&q->stats->no_buffers_count) : 0;
 }
 
-/* All buffers are held, and what the connections send again finds none. */
+/* All buffers are held, so data that the connections resend finds none. */
 static void storm(struct bench *b)
 {
 	static struct rx rx[STORM_CONNS];

@@ -7,8 +7,8 @@
 #include "bench.h"
 
 /*
- * How much one repetition receives. Few enough instructions that most of the
- * repetitions are not hit by the timer's tick.
+ * The bytes that one repetition receives. They take so few instructions that the
+ * timer's tick hits only few repetitions.
  */
 #define COPY_BYTES	(512 << 10)
 #define COPY_WRITES	128
@@ -19,7 +19,7 @@
 #define WARM_UP		8
 #define SETTLE_US	5000
 
-/* Copied in one go: what was sent lies in the socket when it begins. */
+/* Copied at once: the data lies in the socket when the repetition begins. */
 static void copied(struct bench *b)
 {
 	unsigned long long before = 0, total = COPY_BYTES;
@@ -53,7 +53,7 @@ static void copied(struct bench *b)
 	b->units = copies(q) - before;
 }
 
-/* From the other end of the wire, until the application has it and gives it back. */
+/* From the other end of the wire until the application gives the buffers back. */
 static void from_nic(struct bench *b, unsigned int port)
 {
 	bool small = strstr(b->workload, "mtu");
@@ -72,7 +72,7 @@ static void from_nic(struct bench *b, unsigned int port)
 			b->units = 0;
 			before = copies(q);
 		}
-		/* what the one before has left to do */
+		/* finish the work of the repetition before */
 		usleep(SETTLE_US);
 		if (i >= WARM_UP)
 			begin(b);
@@ -106,7 +106,7 @@ static void nic_copy(struct bench *b)
 	from_nic(b, PORT);
 }
 
-/* Several rings have the instance, each copies from a connection of its own. */
+/* Several rings share the instance; each copies from its own connection. */
 static void rings(struct bench *b)
 {
 	static struct rx rx[MAX_RINGS];

@@ -80,7 +80,7 @@ static void run_threads(struct bench *b)
 		if (i >= WARM_UP)
 			end(b);
 		b->bytes += i >= WARM_UP ? nr * bytes : 0;
-		/* the others wait, and the refill queue is this one's */
+		/* the others wait, so this one has the refill queue alone */
 		for (j = 0; j < nr; j++)
 			rx_give_back(&threads[j].rx);
 		if (b->rearm && first->notifs && zn_arm(q, ZCRX_NOTIF_COPY))

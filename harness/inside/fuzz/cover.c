@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What was reached, from KCOV, and the programs that reached something new,
- * both shared by all processes. KCOV sees what the program's own task does in
- * its calls, not softirqs, kworkers and the processes that it starts.
+ * The code that KCOV saw, and the programs that reached new code; all processes
+ * share both. KCOV sees the system calls of the program's own task, but not
+ * softirqs, kworkers and the processes that it starts.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -113,7 +113,7 @@ void cover_save(const char *path)
 	fclose(f);
 }
 
-/* When it is full, new ones take the place of the oldest. */
+/* When the corpus is full, new programs replace the oldest. */
 void corpus_add(const struct prog *p)
 {
 	unsigned int i = __atomic_fetch_add(&shared->nr_progs, 1,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is done with a registered ifq: control, refill, scribbling; queries. */
+/* Operations on a registered ifq: control, refill, scribbling; queries. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -24,7 +24,7 @@ struct ring *ifq_ring(const struct ifq *q, uint64_t via)
 	return &rings[via ? (via - 1) % NR_RINGS : q->ring];
 }
 
-/* Is it the ring on which the slot was registered, and not another since? */
+/* Is it still the ring on which the slot was registered? */
 static bool same_ring(const struct ifq *q, const struct ring *r)
 {
 	return q->used && ring_suits(r) && r->gen == q->ring_gen;
@@ -103,7 +103,7 @@ int do_export(const uint64_t *a)
 	}
 	if (a[3] || a[4])
 		finding("an export succeeded that must fail");
-	/* Through another ring it is another ifq. */
+	/* On another ring the id means another ifq. */
 	q = ifq_of(r, q->id);
 	if (q) {
 		e->fd = c.zc_export.zcrx_fd;
@@ -136,7 +136,7 @@ int ifq_arm(struct ifq *q, struct ring *r, uint32_t types, unsigned int bad)
 
 	if (bad)
 		c.zc_arm_notif.__resv[bad % 11] = bad;
-	/* Before it is done: then the CQE can be there at once. */
+	/* Count it before the call: the CQE can come at once. */
 	if (known) {
 		expect = model_expect_arm(q->m, types, bad);
 		for (unsigned int i = 0; i < NR_TYPES; i++)
@@ -161,13 +161,13 @@ int do_arm(const uint64_t *a)
 	struct ifq *q = get_ifq(a[0]);
 	struct ring *r = ifq_ring(q, a[1]);
 
-	/* Of another ring it would be an ifq that we know under another name. */
+	/* Another ring would mean an ifq that the model has under another name. */
 	if (!same_ring(q, r) && r->fd >= 0)
 		return 0;
 	return ifq_arm(q, r, a[2], a[3]);
 }
 
-/* Any: but what the model would have to know of. */
+/* Any control, except calls that the model would have to follow. */
 int do_ctrl(const uint64_t *a)
 {
 	struct ring *r = &rings[a[0] % NR_RINGS];

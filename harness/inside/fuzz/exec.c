@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The other operations, and a whole program with what must be true after it. */
+/* The other operations, and a whole program with the checks after it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -60,7 +60,7 @@ void finding(const char *fmt, ...)
 
 static bool known_errno(int e)
 {
-	/* ERESTARTSYS, IOU_REQUEUE and their like stay in the kernel. */
+	/* ERESTARTSYS, IOU_REQUEUE and similar codes stay in the kernel. */
 	return e > 0 && e <= EHWPOISON;
 }
 
@@ -137,7 +137,7 @@ static int do_close_ring(const uint64_t *a)
 	if (r->fd < 0)
 		return 0;
 	if (a[1]) {
-		/* The mappings keep it until the end of the program. */
+		/* The mappings keep the ring until the program ends. */
 		close(r->fd);
 		r->fd = -1;
 		r->map = NULL;
@@ -233,7 +233,7 @@ static int do_reap(const uint64_t *a)
 	return ret;
 }
 
-/* Take all CQEs, so that nothing is on its way. False if that cannot be done. */
+/* Take all CQEs, so that none is on its way. False if that is impossible. */
 static bool drain(struct ring *r)
 {
 	int ret;
@@ -255,7 +255,7 @@ static bool check_lost(bool all)
 	bool drained = true;
 
 	model_look();
-	/* Where a softirq has counted, the CQE can be a moment behind. */
+	/* When a softirq has counted, the CQE can come a moment later. */
 	for (unsigned int try = 0; try < 20; try++) {
 		for (unsigned int i = 0; i < NR_RINGS; i++)
 			if (rings[i].fd >= 0 && !rings[i].foreign)
@@ -270,7 +270,7 @@ static bool check_lost(bool all)
 	finding("lost: %s", what);
 }
 
-/* The order of steps that the documentation promises to miss nothing. */
+/* With this order of steps, the documentation promises, no event is missed. */
 static int do_lossless(const uint64_t *a)
 {
 	struct ifq *q = &ifqs[a[0] % NR_IFQS];
@@ -407,7 +407,7 @@ static void *exec_thread(void *arg)
 	return NULL;
 }
 
-/* One after the other: what matters is the task that is gone. */
+/* No concurrency here: the test is about a task that is gone. */
 static const struct op *exec_in_thread(const struct op *op, const struct op *end)
 {
 	unsigned int n = op->arg[0] % 8;

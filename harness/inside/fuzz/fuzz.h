@@ -5,15 +5,15 @@
  * exported files and connections.
  *
  *	prog.c	programs and their text form
- *	gen.c	random programs, and variations of those that were interesting
- *	ring.c	rings, without liburing: it refuses what we want to try
- *	model.c	what is expected of an ifq
+ *	gen.c	random programs, and variations of interesting ones
+ *	ring.c	rings, without liburing: it refuses calls that we want to try
+ *	model.c	the expected behaviour of an ifq
  *	ifq.c	registration and import
- *	ctrl.c	what is done with a registered ifq
+ *	ctrl.c	operations on a registered ifq
  *	net.c	connections
  *	exec.c	the other operations, and a whole program
- *	cover.c	what code was reached, and the programs that reached more
- *	run.c	a program in a process of its own, and the record of it
+ *	cover.c	the reached code, and the programs that reached more
+ *	run.c	a program in its own process, and the record of it
  *	main.c	several processes, the kernel's log, the end
  */
 #ifndef FUZZ_H
@@ -83,9 +83,9 @@ struct prog {
 extern const struct op_desc op_descs[NR_OPS];
 
 unsigned int op_nr_args(enum op_nr nr);
-/* Text into @buf, which has MAX_TEXT bytes; returns its length. */
+/* Writes text into @buf, which has MAX_TEXT bytes; returns its length. */
 size_t prog_print(const struct prog *p, char *buf);
-/* Returns NULL, or what is wrong; parses up to a line of minus signs. */
+/* Returns NULL or an error message; parses up to a line of minus signs. */
 const char *prog_parse(struct prog *p, const char **text);
 
 /* gen.c */
@@ -101,7 +101,7 @@ static inline uint32_t rng_below(struct rng *r, uint32_t n)
 }
 
 void gen_prog(struct rng *r, struct prog *p);
-/* @other is there to take operations from. */
+/* It takes some operations from @other. */
 void gen_mutate(struct rng *r, struct prog *p, const struct prog *other);
 
 /* ring.c */
@@ -109,7 +109,7 @@ void gen_mutate(struct rng *r, struct prog *p, const struct prog *other);
 struct ring {
 	int		fd;		/* -1: closed */
 	uint32_t	flags;
-	unsigned int	gen;		/* of all rings, to know it again */
+	unsigned int	gen;		/* number among all rings */
 	void		*map;
 	size_t		map_size;
 	char		*sqes;
@@ -117,8 +117,8 @@ struct ring {
 	struct io_sqring_offsets sq;
 	struct io_cqring_offsets cq;
 	unsigned int	queued;		/* not submitted yet */
-	bool		foreign;	/* inherited, another task's */
-	pid_t		tid;		/* who made or enabled it */
+	bool		foreign;	/* inherited from another task */
+	pid_t		tid;		/* task that made or enabled it */
 	bool		restricted;	/* zcrx may be, or by another process */
 	unsigned int	forbidden;	/* when it is enabled, FORBID_* */
 };
@@ -133,7 +133,7 @@ int sys_register(int fd, unsigned int op, void *arg, unsigned int nr);
 int ring_setup(struct ring *r, uint32_t flags, uint32_t sq, uint32_t cq);
 /* Returns 0 for a slot without a ring of ours. */
 int ring_resize(struct ring *r, uint32_t sq, uint32_t cq);
-/* The same; @bad: with an opcode that is not what it should be. */
+/* The same; @bad: with a wrong opcode. */
 int ring_restrict(struct ring *r, unsigned int forbid, uint32_t bad);
 bool ring_forbids(const struct ring *r, unsigned int what);
 void ring_close(struct ring *r);
@@ -141,9 +141,9 @@ void ring_close(struct ring *r);
 void rings_share_all(void);
 /* NULL when the queue is full or the ring closed */
 struct io_uring_sqe *ring_sqe(struct ring *r);
-/* Submit and wait for @nr up to @ms; returns what the call does. */
+/* Submit and wait for @nr up to @ms; returns the result of the call. */
 int ring_enter(struct ring *r, unsigned int nr, unsigned int ms);
-/* Call @fn for up to @max CQEs; returns for how many. */
+/* Call @fn for up to @max CQEs; returns their number. */
 unsigned int ring_reap(struct ring *r, unsigned int max,
 		       void (*fn)(struct ring *r, const struct io_uring_cqe *cqe));
 bool ring_overflown(const struct ring *r);
@@ -153,7 +153,7 @@ bool ring_overflown(const struct ring *r);
 #define NR_TYPES	2
 #define NR_COUNTERS	3
 
-/* What we know of an ifq. Shared with the processes that a program starts. */
+/* The known state of an ifq. The processes of a program share it. */
 struct model {
 	bool		live;		/* the registration succeeded */
 	bool		closed;		/* the creator is really closed */
@@ -162,9 +162,9 @@ struct model {
 	uint32_t	ring_gen;	/* of the creator */
 	uint32_t	types;
 	uint32_t	fired[NR_TYPES];	/* CQEs seen */
-	uint32_t	arms[NR_TYPES];		/* that succeeded, or are tried */
+	uint32_t	arms[NR_TYPES];		/* arms that succeeded or are tried */
 	unsigned char	*region;	/* NULL: not mapped */
-	pid_t		mapper;		/* whose address that is */
+	pid_t		mapper;		/* process of that address */
 	bool		own_memory;	/* we filled it with GUARD */
 	size_t		region_size, rq_end;
 	size_t		stats_off, stats_size;
@@ -185,21 +185,21 @@ void model_init(void);
 struct model *model_new(void);
 struct model *model_get(unsigned int nr);
 unsigned int model_nr(const struct model *m);
-/* The registration has succeeded; everything but the counts is filled in. */
+/* The registration has succeeded; all fields but the counts are set. */
 void model_live(struct model *m);
 void model_notif(struct model *m, const struct ring *r,
 		 const struct io_uring_cqe *cqe);
-/* What arming must return, or 1 if that cannot be told. */
+/* The result that arming must have, or 1 if it is unknown. */
 int model_expect_arm(const struct model *m, uint32_t types, bool bad);
 void model_armed(struct model *m, uint32_t types);
 void model_ring_closed(const struct ring *r);
 /* Is its region at an address of this process? */
 bool model_mapped(const struct model *m);
 void model_unmapped(unsigned char *region);
-/* Other processes have them from now on, so that less can be expected. */
+/* Other processes have the ifqs from now on, so that less can be expected. */
 void model_share_all(void);
 void model_check_all(void);
-/* Take the counters; later, when all CQEs were seen, look if one is missing. */
+/* Read the counters; after all CQEs were seen, check if one is missing. */
 void model_look(void);
 const char *model_lost(void);
 void model_check_memory(void);
@@ -231,7 +231,7 @@ struct ifq {
 	struct io_uring_zcrx_offsets off;
 	uint32_t	entries;
 	uint32_t	buf_len;
-	uint64_t	map_off;	/* of a region that is the kernel's */
+	uint64_t	map_off;	/* of a region that the kernel made */
 	struct held	held[64];
 	unsigned int	nr_held;
 };
@@ -244,9 +244,9 @@ struct exported {
 extern struct ifq ifqs[NR_IFQS];
 extern struct exported exported[NR_FDS];
 
-/* Memory with nothing before and behind it. */
+/* Memory with no mapping before and behind it. */
 void *guarded(size_t size);
-/* The object copied to where it can not be written to. */
+/* A copy of the object in read-only memory. */
 void *read_only(const void *p, size_t size);
 void *no_access(void);
 
@@ -263,9 +263,9 @@ int do_query(const uint64_t *a);
 int ifq_arm(struct ifq *q, struct ring *r, uint32_t types, unsigned int bad);
 int ifq_flush(struct ifq *q, struct ring *r);
 unsigned int ifq_refill(struct ifq *q, unsigned int n);
-/* The ring through which, as the argument "via" says it. */
+/* The ring that the argument "via" chooses. */
 struct ring *ifq_ring(const struct ifq *q, uint64_t via);
-/* Is it a ring of ours that zcrx can be used on? */
+/* Is it one of our rings, with what zcrx requires? */
 bool ring_suits(const struct ring *r);
 
 /* net.c */
@@ -285,7 +285,7 @@ void net_close_all(void);
 
 #define EXIT_FINDING	77
 
-/* What happened in all programs, to see that the fuzzer does something. */
+/* Counts of all programs, which show that the fuzzer does something. */
 struct tally {
 	unsigned int	calls[NR_OPS], good[NR_OPS];
 	unsigned int	data, notifs;
@@ -293,11 +293,11 @@ struct tally {
 
 extern struct tally *tally;
 
-/* Something that must not be: says it and ends the program. */
+/* Reports a violated expectation and ends the program. */
 void finding(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 void exec_prog(const struct prog *p) __attribute__((noreturn));
-/* What the process does that a program executes. */
+/* The work of the process that a program executes. */
 int wait_after_exec(void);
 unsigned long now_ms(void);
 
@@ -305,9 +305,9 @@ unsigned long now_ms(void);
 
 enum ending { ENDED, CRASHED, TIMED_OUT, FOUND, UNKILLABLE };
 
-/* Where to keep the record, a file for each process; NULL: nowhere. */
+/* @dir gets the record, a file for each process; NULL: no record. */
 void run_init(const char *dir, unsigned int process);
-/* Run it in a process of this name. */
+/* Run the program in a process of this name. */
 enum ending run_prog(const struct prog *p, const char *name);
 void run_save(const char *dir, const char *file, const char *name,
 	      const struct prog *p);

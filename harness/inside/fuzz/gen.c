@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Random programs. Nearly all arguments are valid most of the time, so that
- * programs get somewhere; then one is at an edge, or wild.
+ * programs reach deep code; some arguments are at an edge, or wild.
  */
 #include <string.h>
 
@@ -186,7 +186,7 @@ static uint64_t odd_arg(struct rng *r, enum kind kind)
 	}
 }
 
-/* Slots that something was put into, as bits. */
+/* The used slots, as bits. */
 struct used {
 	unsigned int rings, ifqs, fds, socks;
 };
@@ -239,7 +239,7 @@ static uint64_t gen_arg(struct rng *r, const struct op *op, enum kind kind,
 	return common_arg(r, kind);
 }
 
-/* All is usual, or one argument isn't, or several. */
+/* All arguments are usual, or one or several are odd. */
 static void gen_op_of(struct rng *r, struct op *op, enum op_nr nr,
 		      const struct used *u)
 {
@@ -253,7 +253,7 @@ static void gen_op_of(struct rng *r, struct op *op, enum op_nr nr,
 				     i == odd || (how > 17 && one_in(r, 6)));
 }
 
-/* One to stand behind the first @at of the program. */
+/* Make an operation that follows the first @at of the program. */
 static void gen_op(struct rng *r, const struct prog *p, unsigned int at,
 		   struct op *op)
 {
@@ -285,12 +285,12 @@ static void add(struct rng *r, struct prog *p, enum op_nr nr, unsigned int args,
 	sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t), \
 	(const uint64_t[]){ __VA_ARGS__ })
 
-/* Mostly something is set up first for the rest to play with. */
+/* Most programs first set up something for the other operations. */
 static void gen_start(struct rng *r, struct prog *p)
 {
 	uint64_t dev = one_in(r, 3), late = one_in(r, 6);
 
-	/* by a task that is gone, or not enabled yet, or both */
+	/* the ring is made by a task that is gone, or not enabled yet, or both */
 	if (one_in(r, 8))
 		ADD(r, p, thread, 2 + rng_below(r, 3));
 	if (late)

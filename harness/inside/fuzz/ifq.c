@@ -10,7 +10,7 @@
 #define PAGE		4096UL
 #define MAX_AREA	256
 
-/* Applications get it from the registration of a region of the kernel. */
+/* Applications get it from the registration of a kernel-made region. */
 #define MAP_OFF		0x30000000ULL
 #define MAP_OFF_SHIFT	16
 
@@ -80,7 +80,7 @@ static uint64_t round_up_pow2(uint64_t n)
 	return r;
 }
 
-/* What a registration with this descriptor, valid otherwise, has to return. */
+/* The expected result of a registration that is valid but for this descriptor. */
 static int expect_desc(const struct zcrx_notification_desc *d, uint64_t how,
 		       uint64_t rq_end, uint64_t region_size)
 {
@@ -105,7 +105,7 @@ static int expect_desc(const struct zcrx_notification_desc *d, uint64_t how,
 	return 0;
 }
 
-/* Where the descriptor lies for the kernel to read. */
+/* Put the descriptor where the kernel reads it; returns the address. */
 static uint64_t place_desc(const struct zcrx_notification_desc *d, uint64_t how)
 {
 	char *page;
@@ -182,8 +182,8 @@ static void spoil(const struct reg_args *a, struct io_uring_zcrx_ifq_reg *reg,
 }
 
 /*
- * A few GiB of a region of the kernel's are granted, and so is an array for the
- * pages of a user's of nearly 1 TiB, and then there is no memory.
+ * The kernel grants a region of a few GiB of its own, and an array for the pages
+ * of a user's region of nearly 1 TiB; both use up the memory of the guest.
  */
 static uint64_t bearable(uint64_t size, bool kernel)
 {
@@ -229,7 +229,7 @@ static void map_region(struct ifq *q, uint64_t off)
 	if (p == MAP_FAILED)
 		return;
 	q->region = p;
-	if (q->m->region)	/* somewhere else already; that one stays */
+	if (q->m->region)	/* an earlier mapping stays */
 		return;
 	q->m->mapper = getpid();
 	q->m->region = p;

@@ -35,7 +35,7 @@ static struct counts {
 
 static int kmsg = -1;
 
-/* What a complaint of the kernel begins with; harness/boot/judge decides. */
+/* The beginnings of kernel complaints; harness/boot/judge decides. */
 static const char *const splats[] = {
 	"BUG: ", "WARNING: ", "KASAN: ", "UBSAN: ", "Oops", "INFO: task ",
 	"INFO: trying", "general protection", "refcount_t: ", "list_add",
@@ -93,7 +93,7 @@ static void say_kmsg(const char *fmt, ...)
 	fclose(f);
 }
 
-/* How a program ended, if that is not as it should. */
+/* Report the end of a program, if it is a wrong one. */
 static void say_ending(const char *name, enum ending ending)
 {
 	if (ending == TIMED_OUT)
@@ -128,7 +128,7 @@ static void one(struct rng *r, const char *name)
 	ending = run_prog(&p, name);
 	if (ending == TIMED_OUT) {
 		run_save(options.results, "timeouts", name, &p);
-		/* It can have been slow. Twice in a row it hangs. */
+		/* It may have been slow. Twice in a row means a hang. */
 		counts->ended[TIMED_OUT]++;
 		ending = run_prog(&p, name);
 	}
@@ -174,7 +174,7 @@ static bool rings_freed(void)
 	return true;
 }
 
-/* After all of it, it still works. */
+/* After all programs, this one must still work. */
 static const char last_words[] =
 	"ring r=0 flags=0x3808 sq=8 cq=64\n"
 	"connect s=0\n"
@@ -283,7 +283,7 @@ static void parse(struct prog *p, const char **text)
 	}
 }
 
-/* Each so many times, until one fails. */
+/* Run each program several times, until one fails. */
 static int replay(void)
 {
 	const char *text = read_file(options.replay);

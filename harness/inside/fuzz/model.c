@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is expected of an ifq, from its documentation: counters only grow, a
- * type fires once and is silent until armed, and no event of an armed type is
+ * The expected behaviour of an ifq, from its documentation: counters only grow,
+ * a type fires once and is silent until armed, and no event of an armed type is
  * lost.
  */
 #include <errno.h>
@@ -35,7 +35,7 @@ struct model *model_new(void)
 {
 	unsigned int nr = __atomic_fetch_add(&shared->nr, 1, __ATOMIC_SEQ_CST);
 
-	/* They would be mixed up. A program is not that long. */
+	/* A shared entry mixes ifqs up, but no program is that long. */
 	if (nr >= MAX_MODELS)
 		return &shared->models[MAX_MODELS - 1];
 	return &shared->models[nr];
@@ -117,7 +117,7 @@ static void check_memory(struct model *m)
 void model_live(struct model *m)
 {
 	m->live = true;
-	/* Only ours receives, and has not yet. */
+	/* Only this process receives, and it has not yet. */
 	if (counted(m, 0) && counter(m, 0))
 		finding("the statistics were not zeroed");
 	check_memory(m);
@@ -181,7 +181,7 @@ void model_armed(struct model *m, uint32_t types)
 void model_ring_closed(const struct ring *r)
 {
 	FOR_EACH(m) {
-		/* Our mapping of a region of the kernel keeps the ring open. */
+		/* A mapping of a kernel-made region keeps the ring open. */
 		if (m->ring_gen == r->gen && (m->own_memory || !m->region))
 			m->closed = true;
 		else if (m->ring_gen == r->gen)

@@ -83,7 +83,7 @@ static int tcp_socket(void)
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	/* Nothing of it is to remain when the program ends. */
+	/* No part of the connection may outlive the program. */
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 	return fd;
 }

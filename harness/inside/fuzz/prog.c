@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Programs and their text form: an operation a line, its name and then
- * name=value of what isn't 0. Values are decimal or hexadecimal.
+ * name=value of arguments other than 0. Values are decimal or hexadecimal.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -12,8 +12,8 @@
 #define ARGS(...)	{ __VA_ARGS__ }
 
 /*
- * via: the ring through which, 0 for that on which the slot was registered.
- * bad: a reserved field that is set, by number. fault: a pointer that is bad.
+ * via: the ring to use, 0 for the one on which the slot was registered.
+ * bad: the number of a reserved field to set. fault: the bad pointer.
  */
 const struct op_desc op_descs[NR_OPS] = {
 	[OP_ring] = { "ring", 6, ARGS({ "r", K_RING }, { "flags", K_SETUP },
@@ -62,7 +62,7 @@ const struct op_desc op_descs[NR_OPS] = {
 		{ "s", K_SOCK }, { "len", K_LEN }, { "id", K_RARE },
 		{ "ioprio", K_RARE }, { "bad", K_RARE }, { "fd", K_RARE },
 		{ "flag", K_MODE8 }) },
-	/* end: ours, that of the other side, shutdown of either */
+	/* end: our socket, the other side's, shutdown of either */
 	[OP_close_sock] = { "close_sock", 3, ARGS({ "s", K_SOCK },
 		{ "end", K_MODE4 }) },
 	[OP_cancel] = { "cancel", 2, ARGS({ "r", K_RING }, { "any", K_BOOL },
@@ -87,7 +87,7 @@ const struct op_desc op_descs[NR_OPS] = {
 	[OP_restrict] = { "restrict", 2, ARGS({ "r", K_RING },
 		{ "forbid", K_MODE8 }, { "bad", K_RARE }) },
 	[OP_sleep] = { "sleep", 1, ARGS({ "ms", K_MS }) },
-	/* of a program that waits for the other processes */
+	/* executes a program that waits for the other processes */
 	[OP_exec] = { "exec", 1, ARGS() },
 	[OP_die] = { "die", 1, ARGS({ "how", K_BOOL }) },
 };

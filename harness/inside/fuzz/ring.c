@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Rings, without liburing: it refuses what we want to try. */
+/* Rings, without liburing: it refuses calls that we want to try. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -21,7 +21,7 @@ int sys_register(int fd, unsigned int op, void *arg, unsigned int nr)
 	return ret < 0 ? -errno : ret;
 }
 
-/* Flags that need more than they get here, or threads. */
+/* These flags need more setup than there is here, or threads. */
 #define FLAGS_LEFT_OUT	(IORING_SETUP_NO_MMAP | IORING_SETUP_ATTACH_WQ | \
 			 IORING_SETUP_REGISTERED_FD_ONLY | IORING_SETUP_SQPOLL | \
 			 IORING_SETUP_SQ_REWIND)
@@ -41,7 +41,7 @@ static unsigned int sqe_size(const struct ring *r)
 	return r->flags & IORING_SETUP_SQE128 ? 128 : 64;
 }
 
-/* Map what the kernel has told of, where the ring is new or has another size. */
+/* Map the parts that @p names, after setup or a resize. */
 static void ring_map(struct ring *r, const struct io_uring_params *p)
 {
 	size_t sq_end, cq_end;
@@ -69,7 +69,7 @@ int ring_setup(struct ring *r, uint32_t flags, uint32_t sq, uint32_t cq)
 	};
 	int fd;
 
-	/* smaller than the SQ is refused, and not what this is about */
+	/* the kernel refuses fewer entries than those of the SQ */
 	if (p.flags & IORING_SETUP_CQSIZE && p.cq_entries < (sq & 0xfff))
 		p.cq_entries = sq & 0xfff;
 	ring_close(r);

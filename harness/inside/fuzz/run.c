@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A program in a process of its own. It is recorded before it begins, in a file
- * that survives a crash of the machine: a ring of slots, the newest program of
- * all over the oldest. A slot is the text with a line in front that names the
- * process, and ends with a zero.
+ * A program in its own process. Before it begins, it is recorded in a file that
+ * survives a crash of the guest: a ring of slots, where the newest program
+ * replaces the oldest. A slot is a line that names the process, the text, and a
+ * zero.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -60,7 +60,7 @@ static void write_record(const struct prog *p, const char *name)
 		finding("the record cannot be written: errno %d", errno);
 }
 
-/* False if it does not end. */
+/* Returns false if the process does not end. */
 static bool wait_for(pid_t pid, unsigned int seconds, int *status)
 {
 	const struct timespec second = { .tv_sec = 1 };

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tests of harness/fetch/base share"""
+"""The shared code of the tests of harness/fetch/base"""
 
 import pathlib
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """A made-up kernel of a few files, and a series of three patches for it.
 
-It stands for Linux, so that a test takes a second; what the programs do does
-not depend on the size of the base.
+It stands for Linux, so that a test takes a second; the size of the base does not
+matter to the programs.
 """
 
 import difflib
@@ -102,7 +102,7 @@ def series_files():
     }
 
 
-# A second series, which shares a file with the first and needs nothing of it.
+# A second series shares a file with the first and needs nothing of it.
 DRIVER = "series/two/0001-net-add-a-driver.patch"
 CORE = "series/two/0002-net-change-the-core.patch"
 

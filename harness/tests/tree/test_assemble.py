@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/tree/assemble: what it makes"""
+"""harness/tree/assemble: the trees that it makes"""
 
 import shutil
 import unittest

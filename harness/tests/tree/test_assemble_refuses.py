@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/tree/assemble: what it refuses, each with a message of its own, leaving
-everything as it was, whether there is a tree already or not"""
+"""harness/tree/assemble: its refusals. Each has its own message and leaves everything
+as it was, whether there is a tree already or not"""
 
 import unittest
 

@@ -66,7 +66,7 @@ class Base(BaseWorld):
                 self.assertIn("is damaged; making it again", self.said)
 
     def test_interrupted_import_is_not_taken(self):
-        """ended at each of the programs that run on the way"""
+        """the run is killed at each of the programs that it calls"""
         for name in ("xz", "sync", "mv"):
             with self.subTest(name=name):
                 shutil.rmtree(self.dir / "cache")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/tree/checks/builds: which commits it builds, where, and what it does not let pass.
-What stands for make is harness/tests/tree/make."""
+"""harness/tree/checks/builds: the commits and directories that it builds, its refusals.
+harness/tests/tree/make stands in for make."""
 
 import shutil
 import unittest
@@ -25,7 +25,7 @@ class Builds(World):
         self.succeeds("harness/tree/assemble")
 
     def builds(self, *names, again=False):
-        """(what it says, what it made)"""
+        """(its messages, the list of what it made)"""
         (self.dir / "made").write_text("")
         if not again:
             (self.repo / "build/check/built").unlink(missing_ok=True)
@@ -81,7 +81,7 @@ class Builds(World):
             [["drivers/net/", "io_uring/", "net/"]])
 
     def test_series_that_is_posted_on_another(self):
-        """its commits are built with the other's; only its own are"""
+        """its commits are built on the other's, which are not built"""
         self.write("series/order", "one\ntwo one\n")
         self.write(CORE, mail("net: change the core", [],
                               hunks("net/core.c", TWO, edited(TWO, 11, "on top"))))

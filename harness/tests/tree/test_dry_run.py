@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/tree/dry-run: git send-email accepts the mails; who would get them"""
+"""harness/tree/dry-run: git send-email accepts the mails; their recipients"""
 
 import subprocess
 import unittest

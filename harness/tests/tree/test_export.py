@@ -97,7 +97,7 @@ class Export(World):
             self.assertEqual(
                 mail["Cc"], "Dørte Reviewer <reviewer@example.org>, "
                 "list@example.org, Jørn More <more@example.org>")
-            # on the wire, names other than ASCII are encoded
+            # in a sent mail, names other than ASCII are encoded
             self.assertTrue(mail.as_bytes().split(b"\n\n")[0].isascii())
 
     def test_text_that_is_not_ascii(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/tree/export with two series: each is mailed as if there were no other"""
+"""harness/tree/export with two series: each is mailed as if it were the only one"""
 
 import unittest
 

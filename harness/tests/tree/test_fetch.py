@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/fetch/base without KSRC and KERNEL_TARBALL: what it fetches and keeps.
+"""harness/fetch/base without KSRC and KERNEL_TARBALL: the files that it gets and keeps.
 
 Stand-ins for apt-get, apt-cache and curl serve files from a directory.
 """
@@ -50,7 +50,7 @@ class Fetch(World):
         make_tarball(self.server / name, kernel(version))
 
     def without_apt(self):
-        """a PATH on which there is no apt"""
+        """a PATH without apt"""
         for name in ("apt-get", "apt-cache"):
             (self.bin / name).unlink()
         for directory in ("/usr/bin", "/bin"):

@@ -29,7 +29,7 @@ class Ksrc(BaseWorld):
         repository = self.use(tree)
         packs = set(repository.glob("objects/pack/*"))
         self.write("net/new.c", "int x;\n", tree)
-        # git reads a file again that was written just before
+        # git reads a file again when it was written just before
         os.utime(tree / "net/new.c", (1e9, 1e9))
         wanted = self.log(self.use(tree))
         for path in set(repository.glob("objects/pack/*")) - packs:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/tree/checks/machines: what it compiles and with what, and what it does not let pass.
-What stands for make is harness/tests/tree/make; for nm, a program that prints what
-symbols/NAME has of an object NAME.o, nothing if it is missing."""
+"""harness/tree/checks/machines: the builds that it makes, and its refusals.
+harness/tests/tree/make stands in for make. A program that prints symbols/NAME for an
+object NAME.o, or nothing if that file is missing, stands in for nm."""
 
 import shutil
 import unittest
@@ -35,7 +35,7 @@ class Machines(World):
         self.succeeds("harness/tree/assemble")
 
     def arches(self, *names):
-        """(status, what it says)"""
+        """(status, output)"""
         (self.dir / "made").write_text("")
         done = self.run_program("harness/tree/checks/machines", *names)
         self.assertNotIn("Traceback", done.stderr)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/tree/assemble: patch files it refuses for their form"""
+"""harness/tree/assemble: patch files that it refuses for their form"""
 
 import unittest
 

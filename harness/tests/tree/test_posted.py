@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""branches posted/SERIES: each series straight on what it is posted on"""
+"""branches posted/SERIES: each series directly on what it is posted on"""
 
 import shutil
 import unittest

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""a series that is posted on another one, and neither applies nor is handled
-without it"""
+"""a series that is posted on another one: it does not apply without that one, and is
+not handled without it"""
 
 import unittest
 

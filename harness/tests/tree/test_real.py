@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The series of this repository, on the real base: there and back again.
+"""The series of this repository on the real base: assemble, then refresh.
 
-In a copy, so that the repository and its build directory stay as they are.
+The tests use a copy, so the repository and its build directory stay as they are.
 """
 
 import os
@@ -114,8 +114,8 @@ class Real(unittest.TestCase):
             directory = self.repo / "build/mail" / name
             self.program("export", "-o", directory, name)
             mails[name] = sorted(directory.glob("*.patch"))[1:]
-        # The same series give the same tree in whatever order, so what is above
-        # them has to be tried on one of these only.
+        # The same series give the same tree in any order, so the series above them
+        # need a test on only one of these orders.
         applied = {frozenset(): base}
         todo = list(applied)
         for done in todo:

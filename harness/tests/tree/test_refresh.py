@@ -15,7 +15,7 @@ class Refresh(World):
         self.succeeds("harness/tree/assemble")
 
     def refresh(self, **env):
-        """refresh, and hold that assemble makes the same of it"""
+        """refresh, then check that assemble makes the same trees of it"""
         tree = self.tree_id()
         self.succeeds("harness/tree/refresh", **env)
         self.assertEqual(self.tree_id(), tree)

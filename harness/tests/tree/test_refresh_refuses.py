@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/tree/refresh: what it refuses, leaving everything as it was"""
+"""harness/tree/refresh: its refusals, which leave everything as it was"""
 
 import unittest
 
@@ -139,7 +139,7 @@ class Refuse(World):
         self.refresh_refused("the repository was edited since it was assembled")
 
     def test_commit_that_would_come_back_as_another_tree(self):
-        """no such commit is known, so refresh is made to lose a file's mode"""
+        """no known commit causes it, so the test makes refresh lose a file's mode"""
         self.edit("harness/tree/overlay/branches.py", "self.overlay[path] = mode, name",
                   'self.overlay[path] = "100644", name')
         self.refresh_refused(r'"include: add a header and a program"\) cannot be '

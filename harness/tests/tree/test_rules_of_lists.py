@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""what the lists ask of the series here (process/maintainer-netdev.rst and
+"""the rules of the mailing lists for series (process/maintainer-netdev.rst and
 process/submitting-patches.rst)"""
 
 import sys

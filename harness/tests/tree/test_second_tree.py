@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""TREE=next: a tree on another base, which has most of its new files from the first"""
+"""TREE=next: a tree on another base, with most new files from the first tree"""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from world import REPOSITORY, World
 
 PATCH = "next/series/own/0001-io_uring-start-here-too.patch"
 
-# What is in the base of the second tree alone
+# Only the base of the second tree has these
 BASE = {"arch/x86/configs/tiny.config": "", "lib/Makefile": "obj-y += own.o\n",
         "scripts/checkpatch.pl": "#!/bin/sh\n", "scripts/kernel-doc": "#!/bin/sh\n",
         "scripts/kconfig/merge_config.sh": "#!/bin/sh\n"}
@@ -57,7 +57,7 @@ class SecondTree(World):
         self.commit_all(message="a second tree")
 
     def give_machine(self):
-        """programs that build and boot, and stand-ins for what they call"""
+        """programs that build and boot, and stand-ins for the programs that they call"""
         self.edit("harness/lib/packages.sh", "need() {", "need() {\n\treturn")
         for name in ("kernel", "guest", "boot/machine.sh", "boot/options.sh"):
             self.write(f"harness/{name}", (REPOSITORY / "harness" / name).read_text())

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""harness/tree/checks/sparse: what it says is new, and that it does not trust a checker that
-finds nothing. What stands for sparse complains about a word."""
+"""harness/tree/checks/sparse: the findings that count as new, and a checker that finds
+nothing is refused. The stand-in for sparse complains about a word."""
 
 import shutil
 import unittest
@@ -32,7 +32,7 @@ class Sparse(World):
         self.write("checker", CHECKER, self.dir)
 
     def sparse(self):
-        """(status, what it says)"""
+        """(status, output)"""
         self.succeeds("harness/tree/assemble", FORCE="1")
         done = self.run_program("harness/tree/checks/sparse")
         self.assertNotIn("Traceback", done.stderr)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A copy of the programs in a small repository of its own, on a small base."""
+"""A copy of the programs in its own small repository, on a small base."""
 
 import atexit
 import functools
@@ -121,13 +121,13 @@ class World(unittest.TestCase):
             capture_output=True)
 
     def succeeds(self, name, *args, **env):
-        """what the program prints"""
+        """the output of the program"""
         done = self.run_program(name, *args, **env)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.strip()
 
     def refused(self, pattern, name, *args, **env):
-        """the program says so, and leaves everything as it was"""
+        """the program refuses with this message, and leaves everything as it was"""
         before = self.state()
         done = self.run_program(name, *args, **env)
         self.assertNotEqual(done.returncode, 0, "it was not refused")
@@ -147,7 +147,7 @@ class World(unittest.TestCase):
     # -- looking
 
     def files(self, directory):
-        """{path: (time, content)}, without git's and what is built"""
+        """{path: (time, content)}, without git's files and the built ones"""
         result = {}
         for root, names, files in os.walk(directory):
             names[:] = sorted(set(names) - {".git", "build", "__pycache__"})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What commits change of the kernel itself, and where kbuild builds that."""
+"""The files of the kernel itself that commits change, and the directories to build."""
 
 import re
 
@@ -16,7 +16,7 @@ def of_kernel(path):
 
 
 def between(tree, old, new):
-    """the files of the kernel that differ and are there in new"""
+    """the files of the kernel that differ and that new has"""
     names = git("diff-tree", "-r", "-z", "--name-only", "--no-renames",
                 "--diff-filter=d", old, new, cwd=tree).split("\0")
     return [name for name in names if name and of_kernel(name)]
@@ -24,7 +24,7 @@ def between(tree, old, new):
 
 def directories(tree, commit, paths):
     """the directories with a Makefile that build the paths, as far as commit
-    has them; what lies in include/ is built where it is used"""
+    has them; a header in include/ is built where it is used"""
     parents = {path: path.split("/")[:-1] for path in paths
                if not path.startswith(("include/", "arch/"))}
     candidates = {"/".join(parts[:end]) for parts in parents.values()

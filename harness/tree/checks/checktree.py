@@ -35,7 +35,7 @@ def objects(arch):
 
 
 def fragments(arch, tip):
-    """the config of an architecture, and what KUnit tests that are new want"""
+    """the config of an architecture, and the symbols that new KUnit tests need"""
     return [config(ARCHES[arch]), *kunit_configs(tip)]
 
 
@@ -51,8 +51,8 @@ def kunit_configs(tip):
 
 
 def findings(output, files):
-    """how often each finding in one of the files stands in a program's output,
-    without the line number, which a change further up moves"""
+    """{finding in one of the files: how often a program's output has it}, without
+    the line number, which a change further up moves"""
     found = collections.Counter()
     for line in output.splitlines():
         place = re.match(r"(\S+?):(\d+):(?:[\d-]+:)? *(.*)", line)
@@ -63,7 +63,7 @@ def findings(output, files):
 
 
 def report(what, before, after):
-    """print what is new; the exit status"""
+    """print the new findings; returns the exit status"""
     new = after - before
     for (path, text), count in sorted(new.items()):
         print(f"{path}: {text}" + (f" ({count} times)" if count > 1 else ""))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One object directory of a kernel tree: configured, made, and asked for proof."""
+"""One object directory of a kernel tree: it is configured, built, and checked."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ def jobs():
 
 
 class Objects:
-    """what ARCH=arch makes of the tree in a directory of its own"""
+    """the objects that ARCH=arch makes of the tree, in their own directory"""
 
     def __init__(self, arch, tree, directory, cache, compiler="gcc", cross=""):
         self.arch, self.tree, self.path = arch, tree, pathlib.Path(directory)
@@ -52,7 +52,7 @@ class Objects:
                           f"{output}")
 
     def configure(self, fragments):
-        """a config with what the fragments ask for, as far as this tree has it"""
+        """a config with the options of the fragments, as far as this tree has them"""
         text = "\n".join(fragments)
         if self.arch != "um":
             # like the kernel that is booted, see harness/kernel
@@ -63,9 +63,9 @@ class Objects:
         self.make("olddefconfig")
 
     def unproven(self, directories, wanted):
-        """those of the wanted sources and headers that no object was made from
-        since they changed. A config that lacks a driver builds its directory
-        without a word, and old objects stay where they are."""
+        """the wanted sources and headers that no object was made from since they
+        changed. A config that lacks a driver builds its directory without a
+        message, and old objects stay where they are."""
         names = {path.rsplit("/", 1)[-1] for path in wanted}
         left = set(wanted)
         for directory in directories:

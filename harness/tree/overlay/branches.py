@@ -12,7 +12,7 @@ UNFINISHED = ("fixup! ", "squash! ", "amend! ")
 
 
 class Branches:
-    """what the branches of a stack hold
+    """the content of the branches of a stack
 
     series   {name: [(file name, Patch)]}
     ids      the commits, lowest first
@@ -85,7 +85,7 @@ class Branches:
         return file, patch
 
     def files(self, commit):
-        """the paths that a commit adds, and those it changes"""
+        """the paths that a commit adds, and the paths that it changes"""
         raw = git("diff-tree", "-r", "-z", "--no-renames", f"{commit}^",
                   commit, cwd=self.tree).split("\0")
         paths = raw[1::2]
@@ -134,12 +134,12 @@ class Branches:
         return re.sub(r"^index .*\n", "", text, flags=re.MULTILINE)
 
     def straighten(self, name):
-        """give a series the line numbers that it has on what it is posted on:
-        its patches do not change with others that are below it in the stack"""
+        """give a series the line numbers that it has as posted: its patches do
+        not change with other series below it in the stack"""
         patches = self.patches([*repository.below(name), name])
         try:
             ids = commits.make(self.tree, self.base, patches, self.overlay)
-        except Refused:  # worktree.post() says so
+        except Refused:  # worktree.post() reports it
             return
         count = len(self.series[name])
         for commit, patch in zip(ids[-count:], patches[-count:]):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Make commits from patches and overlay files, in the objects of a kernel tree.
 
-No branch, index or file of the tree is touched. A small index with only the
-files that the patches change, and git fast-import for the commits, make the
-time independent of the kernel's 90,000 files.
+No branch, index or file of the tree changes. A small index with only the files
+that the patches change, and git fast-import for the commits, make the time
+independent of the kernel's 90,000 files.
 """
 
 import os
@@ -19,13 +19,13 @@ SCRATCH = "refs/zcrx-scratch"
 
 
 def base_version(tree, commit):
-    """what the base below a commit, its root, says that it is: Linux 7.1.y"""
+    """the version that the commit's base (its root) names: Linux 7.1.y"""
     return git("log", "-1", "--max-parents=0", "--format=%s", commit, "--",
                cwd=tree).strip()
 
 
 def entries_of(tree, commit, paths):
-    """{path: (mode, object)} of those paths that the commit has"""
+    """{path: (mode, object)} of the paths that the commit has"""
     found = {}
     if paths:
         listing = git("ls-tree", "-z", commit, "--", *sorted(paths), cwd=tree)

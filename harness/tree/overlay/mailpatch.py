@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The form of series/<name>/NNNN-subject.patch.
 
-A mail as git format-patch writes it, without a person and without what changes
-from run to run: no From, no Date, no sign-off, no diffstat, no index lines, no
-signature. Between `---` and the hunks, lines `Adds: path` name the overlay
-files that the commit brings in.
+A patch is a mail as git format-patch writes it, without a person and without the
+parts that differ from run to run: no From, no Date, no sign-off, no diffstat, no
+index lines, no signature. Between `---` and the hunks, lines `Adds: path` name
+the overlay files that the commit adds.
 
 Text is str with surrogate escapes, so that bytes which are not UTF-8 survive.
 """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The series and the overlay of a tree: the one at the top of the repository, or
-that in the folder TREE, which takes new files that it does not have from the top."""
+"""The series and the overlay of a tree: the tree at the top of the repository, or
+the one in folder TREE, which takes new files that it lacks from the top."""
 
 import pathlib
 import re
@@ -47,7 +47,7 @@ def below(name):
 
 
 def subject_prefix(name):
-    """what stands in the brackets of the subjects"""
+    """the text in the brackets of the subjects"""
     prefix = read_order()[name][1]
     return "PATCH" if prefix == "-" else f"PATCH {prefix}"
 
@@ -79,7 +79,7 @@ def pick(names):
 
 
 def stack(names):
-    """those picked and what they are posted on, in stacking order"""
+    """the picked series and the series below them, in stacking order"""
     picked = pick(names)
     return pick(sum(map(below, picked), picked))
 
@@ -147,13 +147,13 @@ def files_below(root, where):
 
 
 def in_overlay(path):
-    """can a file with this path be one of the overlay?"""
+    """can the overlay have a file with this path?"""
     folder, _, rest = path.partition("/")
     return rest and (folder != "series" if TREE else folder in OVERLAY)
 
 
 def read_overlay(patches):
-    """{path: (mode, file)}: the overlay, with what the patches add of the top's"""
+    """{path: (mode, file)}: the overlay, with the top's files that the patches add"""
     if not TREE:
         return files_below(TOP, OVERLAY)
     top = files_below(TOP, OVERLAY)

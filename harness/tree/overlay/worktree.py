@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The assembled kernel tree, build/linux.
 
-An ordinary clone that borrows the base repository's objects: branch `base`; one
-branch a series, stacked; and posted/<series>, the series on what it is posted on.
-refs/zcrx/<series> is what the repository held when it was last the same as the
-branch: work that goes beyond it is not refreshed yet.
+It is an ordinary clone that borrows the base repository's objects: branch `base`;
+one branch a series, stacked; and posted/<series>, the series as it is posted.
+refs/zcrx/<series> is the last commit at which repository and branch were the
+same: later work is not refreshed yet.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ def in_progress():
 
 
 def changes():
-    """what git says of tracked files that are not as in HEAD"""
+    """git's list of tracked files that differ from HEAD"""
     return git("status", "--porcelain", "-uno", cwd=PATH).rstrip()
 
 
@@ -74,7 +74,7 @@ def posted(name):
 
 
 def unrefreshed():
-    """what work the tree has that the repository lacks, or None"""
+    """the work in the tree that the repository lacks, or None"""
     for what in in_progress():
         return f"{what} is in progress"
     for ref in git("for-each-ref", "--format=%(refname)", "refs/zcrx",

@@ -50,8 +50,8 @@ enum zcrx_notification_desc_flags {
  *	of the refill queue's header and entries. 0 without
  *	ZCRX_NOTIF_DESC_FLAG_STATS.
  * @stats_size: Room in bytes for the statistics, a multiple of 8 and at least
- *	16; 0 means 16. Registration zeroes all of it; the kernel keeps the
- *	counters that fit in completely up to date. 0 without
+ *	16; 0 means 16. Registration zeroes all of it; the kernel keeps each
+ *	counter that lies wholly in it up to date. 0 without
  *	ZCRX_NOTIF_DESC_FLAG_STATS.
  * @__resv1: Must be 0.
  * @__resv2: Must be 0.

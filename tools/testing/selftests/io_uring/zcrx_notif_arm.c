@@ -258,7 +258,7 @@ TEST_F(arm, refused_while_the_cqe_is_on_its_way)
 }
 
 /* A type that fires while the other's CQE is on its way joins it or follows. */
-TEST_F(arm, second_type_is_told_too)
+TEST_F(arm, second_type_notifies_too)
 {
 	struct zn_events imp_ev = {};
 

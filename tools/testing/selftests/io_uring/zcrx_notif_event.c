@@ -162,7 +162,7 @@ TEST_F(event, both_types_share_a_cqe)
 	EXPECT_EQ(0, self->ev.bad);
 }
 
-TEST_F(event, each_type_is_told_by_its_own_cqe_when_apart)
+TEST_F(event, each_type_has_its_own_cqe_when_apart)
 {
 	const struct zn_opts o = OPTS(AREA_PAGES);
 

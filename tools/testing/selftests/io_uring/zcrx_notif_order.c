@@ -114,7 +114,7 @@ static void *make_events(void *arg)
 	return NULL;
 }
 
-TEST_F(order, counted_before_it_is_told)
+TEST_F(order, counted_before_it_notifies)
 {
 	const __u64 *counter = variant->type == ZCRX_NOTIF_COPY ?
 			       &self->c.stats->copy_count :
