@@ -9,22 +9,19 @@ import statistics
 from pathlib import Path
 
 from bench import spans as code
-from lib.common import BUILD, HARNESS, TOP, Refused, run
+from lib.common import BUILD, HARNESS, TREE, Refused, run
 
 ROOM = BUILD / "bench"
-SELFTESTS = TOP / "tools/testing/selftests/io_uring"
-
-
-def names():
-    """the series, lowest first"""
-    return run(HARNESS / "tree/assemble", "--list").split()
+SELFTESTS = BUILD / "linux/tools/testing/selftests/io_uring"
+# The series whose cost is measured.
+MEASURED = {"": "zcrx-notif", "mainline": "zcrx-events"}[TREE]
 
 
 def kernels():
     """{"base": image, "ours": image}"""
     ours = run(HARNESS / "kernel", "--image").strip()
-    # zcrx-notif is the top of the stack; the branch below it is the base of its cost
-    branch = names()[-2]
+    names = run(HARNESS / "tree/assemble", "--list").split()
+    branch = names[names.index(MEASURED) - 1]
     base = run(HARNESS / "kernel", "--image",
                env={**os.environ, "BRANCH": branch, "VARIANT": ""}).strip()
     return {"base": Path(base), "ours": Path(ours)}
@@ -148,4 +145,5 @@ def world(image):
     found = {word: re.search(pattern, config, re.M)[1] for word, pattern in
              (("kernel", r"^# Linux/\S+ (\S+) "), ("compiler", r'^CONFIG_CC_VERSION_TEXT="(.*)"'))}
     qemu = run("qemu-system-x86_64", "--version").split("\n")[0]
-    return {"command": "make bench RECORD=1", **found, "emulator": qemu}
+    command = "make bench RECORD=1" + (f" TREE={TREE}" if TREE else "")
+    return {"command": command, **found, "emulator": qemu}

@@ -2,11 +2,11 @@
 """The comparison of harness/bench/run with the recorded figures, harness/bench/recorded.json."""
 
 import json
-from pathlib import Path
 
-from lib.common import Refused
+from lib.common import HARNESS, SUFFIX, Refused
 
-RECORDED = Path(__file__).resolve().parent / "recorded.json"
+RECORDED = HARNESS / f"bench/recorded{SUFFIX}.json"
+PLOT = HARNESS / f"bench/cost{SUFFIX}.svg"
 
 # A rebuild that moves code can change a total by this share.
 TOTAL = 0.001

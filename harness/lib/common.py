@@ -11,6 +11,8 @@ TOP = HARNESS.parent
 # A tree is one base with its overlay and series. The first one is at the top.
 TREE = os.environ.get("TREE") or ""
 ROOT = TOP / TREE
+# of the names of files in harness/ that are about the tree
+SUFFIX = f"-{TREE}" if TREE else ""
 BUILD = pathlib.Path(os.environ.get("ZCRX_BUILD") or TOP / "build").absolute() / TREE
 CACHE = pathlib.Path(
     os.environ.get("ZCRX_CACHE") or

@@ -10,9 +10,10 @@ import signal
 import subprocess
 
 from lib import common, results
-from lib.common import HARNESS, TOP, Refused
+from lib.common import HARNESS, TOP, TREE, Refused
 
-BUILD = common.BUILD / "mutants"
+ROOM = (common.BUILD.parent if TREE else common.BUILD) / "mutants"
+BUILD = ROOM / TREE
 LINUX = BUILD / "linux"
 LOGS = BUILD / "logs"
 CONSOLE = LOGS / "guest-mutant.console.log"
@@ -29,7 +30,7 @@ def run(*command, until=None, **env):
     with subprocess.Popen(command, cwd=TOP, text=True, errors="replace",
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, start_new_session=True,
-                          env={**os.environ, "ZCRX_BUILD": str(BUILD), "KEEP": "1",
+                          env={**os.environ, "ZCRX_BUILD": str(ROOM), "KEEP": "1",
                                "KERNEL_CACHE": "no", **env}) as child:
         output = []
         try:
