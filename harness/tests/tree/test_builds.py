@@ -99,6 +99,17 @@ class Builds(World):
                       "   changes nothing of the kernel\n", said)
         self.assertEqual(len(self.made("one")), 2)
 
+    def test_series_of_programs_alone_is_skipped(self):
+        self.write("series/order", "one\ntwo\nthree\n")
+        self.write("tools/three.c", "int main(void) { return 0; }\n")
+        self.write("series/three/0000-cover-letter", "Programs\n\nFor users.\n")
+        self.write("series/three/0001-tools-add-a-program.patch",
+                   mail("tools: add a program", ["tools/three.c"]))
+        self.reassemble()
+        said, made = self.builds("three")
+        self.assertIn("three, on the base\n   changes nothing of the kernel\n", said)
+        self.assertEqual(made, [])
+
     def test_source_below_a_directory_without_makefile(self):
         self.write("net/deep/er/new.c", "int x;\n")
         self.edit(CORE, "---\n\n", "---\nAdds: net/deep/er/new.c\n\n")
