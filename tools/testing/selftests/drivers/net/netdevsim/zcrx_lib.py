@@ -230,10 +230,11 @@ class Events:
 class Receiver:
     """
     zcrx_rx on the queue of a pair, or without a device. Ends with the test
-    case. Options are those of the program.
+    case. Options are those of the program. If there is something to do
+    meanwhile, it is done in the middle of the registration.
     """
     def __init__(self, pair, *options, mask=NO_BUFFERS | COPY, stats=True,
-                 deadline=DEADLINE):
+                 deadline=DEADLINE, meanwhile=None):
         if not BIN.exists():
             raise KsftSkipEx(f"{BIN} is not there (built without liburing?)")
         args = [BIN.as_posix(), "--mask", str(mask)]
@@ -241,6 +242,8 @@ class Receiver:
             args.append("--stats")
         if pair:
             args += ["--interface", pair.ifname, "--queue", str(pair.QUEUE)]
+        if meanwhile:
+            args.append("--pause")
         args += [str(option) for option in options]
         # pylint: disable=consider-using-with
         self._proc = subprocess.Popen(args, stdin=subprocess.PIPE,
@@ -248,7 +251,11 @@ class Receiver:
                                       encoding="ascii")
         self.events = Events(self._proc.stdout)
         self._end = defer(self._cleanup)
-        ready = self.events.get("ready", "failed", deadline=deadline)
+        ready = self.events.get("ready", "paused", "failed", deadline=deadline)
+        if ready["ev"] == "paused":
+            meanwhile()
+            self._write("go on")
+            ready = self.events.get("ready", "failed", deadline=deadline)
         if ready["ev"] == "failed":
             self._refused(ready)
         self.ports = ready["ports"]
@@ -260,6 +267,8 @@ class Receiver:
         self.refusal = error
         if what == "query":
             raise KsftSkipEx("the kernel has no zcrx, or cannot be asked")
+        if what == "pause":
+            raise KsftSkipEx("no userfaultfd: " + os.strerror(error))
         if what == "query of notifications":
             raise KsftSkipEx("the kernel has no zcrx notifications")
         if what == "area" and error in (errno.ENOENT, errno.ENOMEM):
@@ -294,7 +303,7 @@ class Receiver:
         """Wait for a notification and return its types"""
         event = self.events.get("notif")
         ksft_eq(event["flags"], 0, "flags of a notification")
-        return event["res"]
+        return event["types"]
 
     def wait_bytes(self, flow, number):
         """Wait for a number of bytes of a flow, nothing may be wrong"""

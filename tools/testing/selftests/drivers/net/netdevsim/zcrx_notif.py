@@ -7,11 +7,13 @@ is received is compared with what was sent, byte by byte.
 """
 
 import errno
+import socket
 
 import zcrx_lib as zl
 from zcrx_lib import COPY, KB, MB, NO_BUFFERS, Flow, Pair, Receiver
 
-from lib.py import KsftNamedVariant, KsftSkipEx, NetdevFamily, cmd, ethtool
+from lib.py import KsftNamedVariant, KsftSkipEx, NetdevFamily, NetNSEnter
+from lib.py import cmd, ethtool
 from lib.py import ksft_eq, ksft_exit, ksft_ge, ksft_gt, ksft_in, ksft_ne, \
     ksft_run, ksft_true, ksft_variants
 
@@ -227,7 +229,7 @@ def copies_end_without_buffers(netnl) -> None:
     while rx.bytes(flow) < 4 * MB:
         event = rx.events.get("end", "notif", "corrupt")
         if event["ev"] == "notif":
-            types |= event["res"]
+            types |= event["types"]
             continue
         ksft_eq((event["ev"], event.get("res")), ("end", -errno.ENOMEM))
         ends += 1
@@ -410,6 +412,30 @@ def flow_moves_to_another_instance(netnl) -> None:
     pair.wait_no_zcrx()
 
 
+def no_buffers_during_registration(netnl) -> None:
+    """
+    The queue is open before the registration ends. Buffers that run out in
+    between are notified of when it has ended.
+    """
+    pair = Pair(netnl)
+    with socket.create_server(("::", 0), family=socket.AF_INET6) as server:
+        port = server.getsockname()[1]
+        pair.steer(port, pair.QUEUE)
+        with NetNSEnter(pair.remote.name):
+            sender = socket.create_connection((pair.addr_v["6"], port))
+
+        def exhaust():
+            sender.send(bytes(64 * KB))
+            zl.wait_until(pair.alloc_fail, "the queue to find no buffer")
+
+        with sender, server.accept()[0]:
+            rx = Receiver(pair, "--area", 4 * KB, "--hold",
+                          meanwhile=exhaust)
+            ksft_eq(rx.notification(), NO_BUFFERS)
+    ksft_eq(rx.stats()["notifs"], 1)
+    rx.exit()
+
+
 def unasked_types_are_counted_only(netnl) -> None:
     """
     What the descriptor does not ask for is counted, but brings no notification
@@ -461,6 +487,7 @@ def main() -> None:
               large_buffers_given_back_in_pieces,
               copies_get_what_was_given_back,
               flow_moves_to_another_instance,
+              no_buffers_during_registration,
               unasked_types_are_counted_only,
               without_statistics_notifies_all_the_same],
              args=(NetdevFamily(), ))

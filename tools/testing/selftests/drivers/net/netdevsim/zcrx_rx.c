@@ -17,6 +17,7 @@
  *	exit		close the ring, then the rest, and end
  *
  * events
+ *	paused		the registration waits for a line, with the queue open
  *	ready		registered and listening, "ports" says where
  *	faults		registered with faults, one by one: "ENOMEM", "absorbed" and
  *			the "copies" that failed say what came of it; or what is
@@ -24,8 +25,8 @@
  *	problem		after fault number "n", "what" was wrong
  *	failed		could not start, "what" and "errno" say why
  *	accept		a connection, receiving
- *	notif		a notification; "slept" if we slept for it, "alone" if
- *			nothing else was there when we woke up
+ *	notif		a notification of "types", a mask; "slept" if we slept for
+ *			it, "alone" if nothing else was there when we woke up
  *	end		a receive has ended, "res" says why
  *	corrupt		the data are not what was sent, or not where they may be
  *	reply		a command was carried out, "ret" is its result
@@ -102,7 +103,7 @@ static char input[4096];
 static size_t input_len;
 static bool stop;
 
-static void fail(const char *what, int error)
+void fail(const char *what, int error)
 {
 	printf("{\"ev\": \"failed\", \"what\": \"%s\", \"errno\": %d}\n",
 	       what, -error);
@@ -383,8 +384,8 @@ static void handle(const struct io_uring_cqe *cqe, unsigned int ready,
 	nr_cqes++;
 	if (cqe->user_data == ZN_USER_DATA) {
 		nr_notifs++;
-		printf("{\"ev\": \"notif\", \"res\": %d, \"flags\": %u, ",
-		       cqe->res, cqe->flags);
+		printf("{\"ev\": \"notif\", \"types\": %u, \"flags\": %u, ",
+		       zn_types_of(cqe), cqe->flags);
 		printf("\"slept\": %s, \"alone\": %s}\n",
 		       slept ? "true" : "false", ready == 1 ? "true" : "false");
 		return;
@@ -463,7 +464,8 @@ static void show_help(void)
 		"  -H, --hold		keep buffers from the beginning\n"
 		"  -f, --flush		flush after giving back\n"
 		"  -F, --faults		register first with each possible fault\n"
-		"  -C, --fail-cache NAME	register first without memory of a slab cache\n");
+		"  -C, --fail-cache NAME	register first without memory of a slab cache\n"
+		"  -p, --pause		in the middle of the registration, for a line\n");
 	exit(2);
 }
 
@@ -484,11 +486,12 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "flush",	no_argument,		NULL, 'f' },
 		{ "faults",	no_argument,		NULL, 'F' },
 		{ "fail-cache",	required_argument,	NULL, 'C' },
+		{ "pause",	no_argument,		NULL, 'p' },
 		{}
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "i:q:2:a:k:b:r:m:sl:HfFC:", longs,
+	while ((c = getopt_long(argc, argv, "i:q:2:a:k:b:r:m:sl:HfFC:p", longs,
 				NULL)) != -1) {
 		switch (c) {
 		case 'i':
@@ -538,6 +541,9 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'C':
 			o->fail_cache = optarg;
+			break;
+		case 'p':
+			o->ifq.do_register = register_paused;
 			break;
 		default:
 			show_help();

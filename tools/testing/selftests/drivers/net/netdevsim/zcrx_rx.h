@@ -3,8 +3,8 @@
  * The parts of zcrx_rx, a receiver on io_uring zero-copy receive that a script
  * drives: zcrx_rx.c has the connections, the commands and the events,
  * zcrx_rx_area.c the areas that a zcrx instance can have, zcrx_rx_fault.c
- * registers instances while things fail, and zcrx_rx_visit.c has other rings
- * that come and go.
+ * registers instances while things fail, zcrx_rx_pause.c holds a registration,
+ * and zcrx_rx_visit.c has other rings that come and go.
  */
 #ifndef ZCRX_RX_H
 #define ZCRX_RX_H
@@ -27,6 +27,9 @@ struct options {
 	const char	*fail_cache;	/* fail allocations of a slab cache */
 };
 
+/* Print the event "failed", and end. */
+void fail(const char *what, int error);
+
 /* 0 or a negative errno; @what then names the step that failed. */
 int open_ifq(struct zn_ifq *q, const struct options *o, const char **what);
 /* Before and after looking into the area, which may be a dma-buf. */
@@ -38,6 +41,10 @@ void end_read(struct zn_ifq *q);
  * registration is tried once more, without a fault.
  */
 void register_with_faults(const struct options *o);
+
+/* For struct zn_opts.do_register, of one instance. */
+int register_paused(int ring_fd, struct io_uring_zcrx_ifq_reg *reg,
+		    void *unused);
 
 #define NR_TYPES	2	/* of notifications */
 
