@@ -11,7 +11,8 @@ guest_selftests() {
 		-d "${selftests:-$build/selftests/io_uring}" -- /host/run-selftests "${@:3}"
 }
 
-# net_selftests SECONDS SECONDS_OF_ONE [TEST...]
+# net_selftests SECONDS SECONDS_OF_ONE [TEST...]: of $netselftests, or of the first tree;
+# a test for NICs gets devices with $queues queues, or two
 net_selftests() {
 	local tests=("${@:3}")
 	if ((!${#tests[@]})); then
@@ -19,7 +20,8 @@ net_selftests() {
 		((${#tests[@]})) || return
 	fi
 	"$harness/guest" -n "$name" -t "$1" -m 3072 -e SELFTEST_TIMEOUT="$2" \
-		-d "$(branch_build)/netselftests" -- \
+		-e PAIR_QUEUES="${queues:-2}" \
+		-d "${netselftests:-$(branch_build)/netselftests}" -- \
 		/host/run-netselftests "${tests[@]}"
 }
 
