@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """zcrxmon's reaction to answers of the kernel, which fakes give here."""
 
+import errno
+import json
 import os
 import pathlib
 import resource
 import subprocess
 import tempfile
 import unittest
+
+from test_demo import stream_sum
+from test_manpage import read, section, tags
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 ZCRXMON = TOP / "tools/net/zcrxmon"
@@ -97,6 +102,227 @@ int main(void)
 }
 """
 
+# argv: the most areas, how many the kernel adds, and its error then. The kernel gives
+# tokens in no order. One piece arrives in each area, and goes back.
+GROW = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "conn.h"
+#include "zcrx.h"
+
+static const __u64 tokens[] = { 0, 7ULL << 48, 2ULL << 48, 5ULL << 48 };
+static int adds, error, added;
+
+int io_uring_queue_init_params(unsigned int n, struct io_uring *r, struct io_uring_params *p)
+{
+	(void)n, (void)r, (void)p;
+	return 0;
+}
+
+void io_uring_queue_exit(struct io_uring *r) { (void)r; }
+int io_uring_submit(struct io_uring *r) { (void)r; return 0; }
+
+int io_uring_register_ifq(struct io_uring *r, struct io_uring_zcrx_ifq_reg *reg)
+{
+	(void)r;
+	reg->offsets.tail = 4;
+	reg->offsets.rqes = 64;
+	return 0;
+}
+
+int io_uring_register_zcrx_ctrl(struct io_uring *r, struct zcrx_ctrl *c)
+{
+	struct io_uring_zcrx_area_reg *area = (void *)(unsigned long)c->add_area_ptr;
+
+	(void)r;
+	if (c->op != ZCRX_CTRL_ADD_AREA || area->rq_area_token)
+		return -22;
+	/* The kernel stores the token before it knows of an error */
+	area->rq_area_token = tokens[added + 1];
+	return added < adds ? added++, 0 : -error;
+}
+
+int main(int argc, char **argv)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	struct zcrx_config config = { .interface = "lo", .queue = 1, .area_size = 2 * page,
+				      .grow = page, .max_areas = atoi(argv[1]) };
+	struct conn conn = { .number = 1 }, *closed = NULL;
+	struct probe p = { .zcrx.rq_hdr_size = 64 };
+	static struct zcrx z;
+	struct refill r;
+	struct conns c = { .z = &z, .refill = &r, .list = &conn, .checksum = true };
+	struct { struct io_uring_cqe cqe; struct io_uring_zcrx_cqe rcqe; } done = {
+		.cqe = { .user_data = (unsigned long)&conn, .res = 24, .flags = IORING_CQE_F_MORE },
+	};
+	unsigned int i;
+
+	(void)argc;
+	adds = atoi(argv[2]);
+	error = atoi(argv[3]);
+	zcrx_open_ring(&z, &config);
+	if (zcrx_register(&z, &config, &p) || refill_init(&r, &z, REFILL_ALL, 0))
+		return 1;
+	printf("{\"entries\": %u, \"results\": [", z.rq.ring_entries);
+	for (i = 0; i < 3; i++)
+		printf("%s%d", i ? ", " : "", refill_add_area(&r, page));
+	for (i = 0; i < z.nr_areas; i++) {
+		memset(z.areas[i].mem + 64, 'a' + i, 24);
+		done.rcqe.off = tokens[i] | 64;
+		conns_received(&c, &done.cqe, 0, &closed);
+	}
+	printf("], \"areas\": %u, \"buffers\": %u, \"held\": %u, \"received\": %llu, \"in_added\": %llu, \"sum\": %llu, \"back\": [",
+	       z.nr_areas, z.nr_bufs, r.held, c.received, c.in_added, stream_sum_result(&conn.sum));
+	refill_turn(&r, 0);
+	for (i = 0; i < *z.rq.ktail; i++)
+		printf("%s%llu", i ? ", " : "", (unsigned long long)z.rq.rqes[i].off);
+	printf("], \"held_then\": %u}", r.held);
+	zcrx_close(&z);
+	refill_free(&r);
+	return 0;
+}
+"""
+
+# argv: the sizes of the answer to the query and of the statistics, and the number of
+# operations. Prints the form, whether an area can be added, and the losses.
+PROBE = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "explain.h"
+
+static unsigned int answer, stats, operations;
+
+int io_uring_register_query(struct io_uring_query_hdr *hdr)
+{
+	struct io_uring_query_zcrx zcrx = {
+		.register_flags = ZCRX_REG_NODEV,
+		.features = ZCRX_FEATURE_NOTIFICATION,
+		.nr_ctrl_opcodes = operations,
+	};
+	struct notif_query notif = { .types = 3, .stats_size = stats, .stats_off_alignment = 8 };
+	int is_zcrx = hdr->query_op == IO_URING_QUERY_ZCRX;
+
+	hdr->size = is_zcrx ? sizeof(zcrx) : answer;
+	memcpy((void *)(unsigned long)hdr->query_data, is_zcrx ? (void *)&zcrx : &notif, hdr->size);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct zcrx_config config = { .notify = true, .grow = 4096 };
+	struct probe p;
+
+	(void)argc;
+	answer = atoi(argv[1]);
+	stats = atoi(argv[2]);
+	operations = atoi(argv[3]);
+	probe_kernel(&p);
+	explain_losses(&p);
+	printf("%d %d ", p.form == NOTIF_EVENT, explain_missing(&p, &config));
+	losses_print(stdout, &p, " ");
+	return 0;
+}
+"""
+
+# argv: the error with which no area can be added
+EXPLAIN_GROW = r"""
+#include <stdlib.h>
+#include "explain.h"
+
+int main(int argc, char **argv)
+{
+	struct zcrx_config config = { .grow = 65536 };
+
+	(void)argc;
+	explain_grow(-atoi(argv[1]), &config, 2);
+	return 0;
+}
+"""
+
+# argv: the arguments of zcrxmon
+OPTIONS = r"""
+#include <stdio.h>
+#include "options.h"
+
+int main(int argc, char **argv)
+{
+	struct options o;
+
+	options_parse(&o, argc, argv);
+	printf("%zu %u", o.zcrx.grow, o.zcrx.max_areas);
+	return 0;
+}
+"""
+
+# argv: failed allocations before the answer to the notification, and after it
+ANSWERED = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include "notif.h"
+
+static struct io_uring_zcrx_notif_stats counters;
+
+void zcrx_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats)
+{
+	(void)z;
+	*stats = counters;
+}
+
+int zcrx_arm(struct zcrx *z, __u32 types) { (void)z, (void)types; return 0; }
+
+int main(int argc, char **argv)
+{
+	struct notif n = { .arm = true, .fired = ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY };
+	__u32 types = notif_take(&n);
+
+	(void)argc;
+	counters.copy_count = 1;
+	counters.no_buffers_count += atoi(argv[1]);
+	notif_answered(&n);
+	counters.no_buffers_count += atoi(argv[2]);
+	printf("%d", notif_arm(&n, types));
+	return 0;
+}
+"""
+
+# argv: the form of output, and the size of the statistics. Two areas were added.
+OUTPUT = r"""
+#include <stdlib.h>
+#include "output.h"
+
+void zcrx_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats)
+{
+	(void)z;
+	*stats = (struct io_uring_zcrx_notif_stats){ .copy_bytes = 1 };
+}
+
+int main(int argc, char **argv)
+{
+	static struct io_uring_zcrx_notif_stats stats;
+	static struct monitor m = {
+		.o.zcrx = { .area_size = 1 << 20, .grow = 3 << 20, .max_areas = 5, .notify = true },
+		.o.events = ZCRX_NOTIF_NO_BUFFERS,
+		.probe = { .has_zcrx = true, .form = NOTIF_EVENT },
+		.z = { .nodev = true, .nr_areas = 3, .stats = &stats },
+		.conns.in_added = 5000,
+		.now = 1,
+	};
+	struct reaction did = { .added = 3 << 20 };
+
+	(void)argc;
+	m.o.output = atoi(argv[1]);
+	m.probe.notif.stats_size = atoi(argv[2]);
+	output_start(&m);
+	output_notif(&m, ZCRX_NOTIF_NO_BUFFERS, false, &did);
+	output_interval(&m);
+	output_summary(&m);
+	return 0;
+}
+"""
+
 
 class Program(unittest.TestCase):
     source, parts = "", ()
@@ -116,15 +342,24 @@ class Program(unittest.TestCase):
                         "-isystem", f"{liburing}/include", "-o", cls.program, main,
                         *(ZCRXMON / part for part in cls.parts)], check=True)
 
-    def run_program(self, *arguments):
+    def start(self, *arguments):
+        return subprocess.run([self.program, *map(str, arguments)], check=False, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def text(self, *arguments):
         """the output, and the messages on stderr"""
-        run = subprocess.run([self.program, *map(str, arguments)], check=True, text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        return int(run.stdout), run.stderr
+        run = self.start(*arguments)
+        self.assertEqual(0, run.returncode, run.stderr)
+        return run.stdout, run.stderr
+
+    def run_program(self, *arguments):
+        """the same, with a number as output"""
+        out, said = self.text(*arguments)
+        return int(out), said
 
 
 class Registration(Program):
-    source, parts = REGISTER, ("zcrx.c", "explain.c")
+    source, parts = REGISTER, ("zcrx.c", "explain.c", "losses.c")
 
     def test_a_queue_that_is_released_soon_is_waited_for(self):
         self.assertEqual((0, ""), self.run_program(5, 17, 4096))
@@ -149,12 +384,160 @@ class Registration(Program):
 
 
 class Starving(Program):
-    source, parts = STARVE, ("conn.c", "explain.c")
+    source, parts = STARVE, ("conn.c", "explain.c", "losses.c")
 
     def test_restarts_in_vain_get_rare_and_are_explained_once(self):
         restarts, said = self.run_program()
         self.assertLess(restarts, 25)
         self.assertEqual(1, said.count("1.25 MiB"))
+
+
+class Areas(Program):
+    source, parts = GROW, ("zcrx.c", "refill.c", "conn.c")
+    tokens = [0, 7 << 48, 2 << 48, 5 << 48]
+
+    def grow(self, *arguments):
+        return json.loads(self.text(*arguments)[0])
+
+    def test_data_is_read_where_it_lies_and_goes_back_to_its_area(self):
+        got = self.grow(4, 3, 0)
+        self.assertEqual([0, 0, 0], got["results"])
+        self.assertEqual((4, 5), (got["areas"], got["buffers"]))
+        self.assertEqual((96, 72), (got["received"], got["in_added"]))
+        self.assertEqual(stream_sum(b"".join(bytes([letter]) * 24 for letter in b"abcd")),
+                         got["sum"])
+        self.assertEqual([token | 64 for token in self.tokens], got["back"])
+        self.assertEqual((4, 0), (got["held"], got["held_then"]))
+
+    def test_no_more_areas_than_the_limit(self):
+        got = self.grow(2, 3, 0)
+        self.assertEqual([0, -errno.ENOSPC, -errno.ENOSPC], got["results"])
+        self.assertEqual((2, 3, 24), (got["areas"], got["buffers"], got["in_added"]))
+
+    def test_what_there_is_goes_on_after_an_error(self):
+        got = self.grow(4, 1, errno.ENOMEM)
+        self.assertEqual([0, -errno.ENOMEM, -errno.ENOMEM], got["results"])
+        self.assertEqual((2, 3), (got["areas"], got["buffers"]))
+        self.assertEqual([token | 64 for token in self.tokens[:2]], got["back"])
+
+    def test_the_refill_queue_has_an_entry_for_each_buffer_to_come(self):
+        self.assertEqual((2, 8), tuple(self.grow(areas, 0, 22)["entries"] for areas in (1, 4)))
+
+
+class Kernels(Program):
+    source, parts = PROBE, ("probe.c", "explain.c", "losses.c")
+
+    def kernel(self, *arguments):
+        """whether it has events, whether something is missing, the losses, the messages"""
+        out, said = self.text(*arguments)
+        event, missing, *names = out.split()
+        return bool(int(event)), bool(int(missing)), names, said
+
+    def test_unpatched_7_3_adds_areas_and_has_the_losses_of_the_page(self):
+        event, missing, names, said = self.kernel(48, 16, 4)
+        self.assertEqual((True, False), (event, missing))
+        self.assertEqual(tags(section(read("zcrxmon.8"), "LOSSES")), names)
+        self.assertIn(f"  {', '.join(names)}\n", said)
+
+    def test_a_counter_of_failed_allocations_stands_for_no_loss(self):
+        self.assertEqual((True, False, [], ""), self.kernel(48, 24, 4))
+
+    def test_7_2_adds_no_area(self):
+        event, missing, _, said = self.kernel(48, 16, 3)
+        self.assertEqual((True, True), (event, missing))
+        self.assertIn("cannot add an area", said)
+
+    def test_the_number_means_something_else_in_the_form_of_7_1(self):
+        event, missing, names, said = self.kernel(96, 24, 4)
+        self.assertEqual((False, True, []), (event, missing, names))
+        self.assertIn("cannot add an area", said)
+
+
+class GrowthEnds(Program):
+    source, parts = EXPLAIN_GROW, ("explain.c", "losses.c")
+
+    def test_the_reason_is_said_and_that_it_goes_on(self):
+        for error, reason in ((errno.ENOSPC, "--max-areas allows no more"),
+                              (errno.ENOMEM, "smaller --grow"),
+                              (errno.EINVAL, "refused to add an area: Invalid argument")):
+            with self.subTest(reason):
+                said = self.text(error)[1]
+                self.assertIn(reason, said)
+                self.assertIn("going on with 2 areas", said)
+
+
+class Growth(Program):
+    source, parts = OPTIONS, ("options.c", "help.c")
+    where = ("--nodev", "--port", "1")
+
+    def refused(self, reason, *arguments):
+        with self.subTest(arguments):
+            run = self.start(*self.where, *arguments)
+            self.assertEqual((2, ""), (run.returncode, run.stdout))
+            self.assertRegex(run.stderr, reason)
+
+    def test_size_and_limit(self):
+        self.assertEqual("16777216 16", self.text(*self.where, "--grow", "16M")[0])
+        self.assertEqual("1073741824 1024",
+                         self.text(*self.where, "--grow", "1G", "--max-areas", "1024")[0])
+        self.assertEqual("0", self.text(*self.where)[0].split()[0])
+
+    def test_a_bad_size_is_refused(self):
+        for size in ("", "0", "-1", "1.5M", "16X", "M", "2G", "1073741825", "99999999999G",
+                     "99999999999999999999"):
+            self.refused("--grow", "--grow", size)
+
+    def test_a_bad_limit_is_refused(self):
+        for number in ("0", "1", "1025", "x"):
+            self.refused("--max-areas", "--grow", "1M", "--max-areas", number)
+        self.refused("--grow SIZE, which is missing", "--max-areas", "4")
+
+    def test_without_notifications_there_is_no_growth(self):
+        self.refused("--no-notify turns off", "--grow", "1M", "--no-notify")
+
+
+class Answered(Program):
+    source, parts = ANSWERED, ("notif.c",)
+
+    def test_new_buffers_answer_the_failures_before_them_alone(self):
+        no_buffers, copy = 1, 2
+        self.assertEqual(copy, self.run_program(3, 0)[0])
+        self.assertEqual(no_buffers | copy, self.run_program(3, 1)[0])
+
+
+class Output(Program):
+    source = OUTPUT
+    parts = ("output.c", "table.c", "json.c", "form.c", "explain.c", "losses.c")
+    table, plain, as_json = range(3)
+
+    def test_every_form_has_the_added_areas(self):
+        self.assertRegex(self.text(self.table, 24)[0],
+                         r"added areas +2   of up to 4, 6\.0 MiB, received 4\.9 KiB")
+        lines = self.text(self.plain, 24)[0]
+        self.assertIn(", grows by 3.0 MiB, up to 5 areas\n", lines)
+        self.assertIn("added an area of 3.0 MiB\n", lines)
+        self.assertIn("added areas: 2 (6.0 MiB)\n", lines)
+        self.assertRegex(lines, "added areas +2 with 6291456 bytes, which received 5000 bytes")
+        start, notification, *figures = map(json.loads,
+                                            self.text(self.as_json, 24)[0].splitlines())
+        self.assertEqual((3 << 20, 5), (start["grow"], start["max_areas"]))
+        self.assertEqual(3 << 20, notification["added"])
+        for one in figures:
+            self.assertEqual((2, 6 << 20, 5000), (one["areas_added"], one["bytes_added"],
+                                                  one["received_in_added"]))
+
+    def test_every_form_has_the_losses(self):
+        for form, text in ((self.table, "losses +possible"), (self.plain, "losses +no-counter, "),
+                           (self.as_json, r'"losses": \["no-counter", ')):
+            self.assertRegex(self.text(form, 16)[0], text)
+            self.assertNotIn("possible", self.text(form, 24)[0])
+        self.assertIn('"losses": []', self.text(self.as_json, 24)[0])
+
+    def test_a_counter_that_the_kernel_lacks_is_unknown(self):
+        summary = json.loads(self.text(self.as_json, 16)[0].splitlines()[-1])
+        self.assertEqual((1, None), (summary["copy_bytes"], summary["no_buffers_count"]))
+        self.assertRegex(self.text(self.table, 16)[0], "out of buffers +-")
+        self.assertNotIn("out of buffers", self.text(self.plain, 16)[0])
 
 
 if __name__ == "__main__":

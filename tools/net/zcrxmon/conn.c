@@ -111,9 +111,12 @@ int conns_accepted(struct conns *c, const struct io_uring_cqe *cqe)
 static int take_data(struct conns *c, struct conn *conn,
 		     const struct io_uring_cqe *cqe)
 {
+	__u64 off = zcrx_offset(cqe);
+
 	if (c->checksum)
-		stream_sum_add(&conn->sum, c->z->area + zcrx_offset(cqe),
-			       cqe->res);
+		stream_sum_add(&conn->sum, zcrx_data(c->z, off), cqe->res);
+	if (zcrx_area(c->z, off) != c->z->areas)
+		c->in_added += cqe->res;
 	conn->in_vain = 0;
 	conn->received += cqe->res;
 	c->received += cqe->res;

@@ -30,6 +30,7 @@ struct conns {
 	unsigned int		closed;
 	unsigned int		failed;
 	unsigned long long	received;
+	unsigned long long	in_added;	/* of it in added areas */
 	unsigned long long	sums;		/* of closed connections */
 	unsigned long long	restarts;
 	bool			starving;	/* copies lack buffers */

@@ -45,17 +45,17 @@ void explain_ring(int ret)
 		explain_io_uring("cannot set up an io_uring ring", ret);
 }
 
-static void explain_memlock(size_t area_size)
+static void explain_memlock(size_t area_size, const char *option)
 {
 	struct rlimit lim = {};
 
 	getrlimit(RLIMIT_MEMLOCK, &lim);
 	if (lim.rlim_cur == RLIM_INFINITY)
-		zcrxmon_err("the kernel could not lock %zu bytes for the area: out of memory. Try a smaller --area.",
-			    area_size);
+		zcrxmon_err("the kernel could not lock %zu bytes for the area: out of memory. Try a smaller %s.",
+			    area_size, option);
 	else
-		zcrxmon_err("the kernel could not lock %zu bytes for the area; this process may lock %llu. Raise the limit (ulimit -l, LimitMEMLOCK= in a systemd unit), give it CAP_IPC_LOCK, or try a smaller --area. Memory in a huge page is charged as the whole page, 2 MiB on x86 also for an area of 64 KiB.",
-			    area_size, (unsigned long long)lim.rlim_cur);
+		zcrxmon_err("the kernel could not lock %zu bytes for the area; this process may lock %llu. Raise the limit (ulimit -l, LimitMEMLOCK= in a systemd unit), give it CAP_IPC_LOCK, or try a smaller %s. Memory in a huge page is charged as the whole page, 2 MiB on x86 also for an area of 64 KiB.",
+			    area_size, (unsigned long long)lim.rlim_cur, option);
 }
 
 void explain_register(int ret, const struct zcrx_config *config)
@@ -68,7 +68,7 @@ void explain_register(int ret, const struct zcrx_config *config)
 		zcrxmon_err("zcrx needs CAP_NET_ADMIN in the initial user namespace, because a queue shows other programs' data, too. Run as root or: setcap cap_net_admin+ep zcrxmon");
 		return;
 	case ENOMEM:
-		explain_memlock(config->area_size);
+		explain_memlock(config->area_size, "--area");
 		return;
 	case EFAULT:
 		if (config->area_size <= 1 << 30)
@@ -163,8 +163,24 @@ void explain_recv(int ret)
 
 void explain_losses(const struct probe *p)
 {
-	if (p->notif.stats_size < sizeof(struct io_uring_zcrx_notif_stats))
-		zcrxmon_err("this kernel does not count failed allocations: it is unknown whether buffers ran out between a notification of NO_BUFFERS and arming it again.");
+	if (!losses_of(p)->name)
+		return;
+	zcrxmon_err("this kernel can lose notifications; 'zcrxmon --probe' explains these losses:");
+	fputs("  ", stderr);
+	losses_print(stderr, p, ", ");
+	fputc('\n', stderr);
+}
+
+void explain_grow(int ret, const struct zcrx_config *config, unsigned int areas)
+{
+	if (ret == -ENOMEM)
+		explain_memlock(config->grow, "--grow");
+	else if (ret != -ENOSPC)
+		zcrxmon_err("the kernel refused to add an area: %s",
+			    strerror(-ret));
+	zcrxmon_err("going on with %u areas: %s.", areas,
+		    ret == -ENOSPC ? "--max-areas allows no more" :
+				     "no more are added");
 }
 
 bool explain_missing(const struct probe *p, const struct zcrx_config *config)
@@ -175,12 +191,14 @@ bool explain_missing(const struct probe *p, const struct zcrx_config *config)
 		zcrxmon_err("this kernel's io_uring does not answer the query about zero-copy receive (zcrx), so it is too old for zcrxmon. Boot Linux 7.1 or later.");
 	else if (!config->interface && !(p->zcrx.register_flags & ZCRX_REG_NODEV))
 		zcrxmon_err("this kernel cannot receive without a device (Linux 7.1 can). Use --interface and --queue on a NIC that supports zcrx.");
-	else if (!config->notify || p->form == NOTIF_MASK || p->form == NOTIF_EVENT)
-		return false;
-	else if (p->form == NOTIF_NO)
+	else if (config->notify && p->form == NOTIF_NO)
 		zcrxmon_err("this kernel's zcrx has no notifications. Boot one with the zcrx notification series, or go on without them: --no-notify.");
-	else
+	else if (config->notify && p->form == NOTIF_UNKNOWN)
 		zcrxmon_err("this kernel notifies in a form that zcrxmon does not know (its query has %u bytes, not %zu). Go on without notifications: --no-notify.",
 			    p->notif_query_size, sizeof(p->notif));
+	else if (config->grow && !probe_adds_areas(p))
+		zcrxmon_err("this kernel cannot add an area to an instance that runs (ZCRX_CTRL_ADD_AREA; mainline can since Linux 7.3). Leave --grow out, or take a larger --area.");
+	else
+		return false;
 	return true;
 }

@@ -3,6 +3,7 @@
 #ifndef ZCRXMON_EXPLAIN_H
 #define ZCRXMON_EXPLAIN_H
 
+#include "losses.h"
 #include "probe.h"
 #include "zcrx.h"
 
@@ -19,8 +20,10 @@ void explain_register(int ret, const struct zcrx_config *config);
 void explain_listen(int ret, unsigned int port);
 void explain_recv(int ret);
 
-/* The losses that this kernel's statistics cannot show */
 void explain_losses(const struct probe *p);
+
+/* No area could be added; zcrxmon goes on with those that there are. */
+void explain_grow(int ret, const struct zcrx_config *config, unsigned int areas);
 
 /* Only the first call says something. */
 void explain_starving(unsigned int held, unsigned int nr_bufs);

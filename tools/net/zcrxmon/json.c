@@ -43,6 +43,33 @@ static void json_types(FILE *f, const char *name, bool known,
 	fputc('}', f);
 }
 
+static void json_losses(FILE *f, const struct probe *p)
+{
+	fprintf(f, ", \"losses\": [%s", losses_of(p)->name ? "\"" : "");
+	losses_print(f, p, "\", \"");
+	fprintf(f, "%s]", losses_of(p)->name ? "\"" : "");
+}
+
+void json_probe(FILE *f, const struct probe *p)
+{
+	static const char * const forms[] = {
+		[NOTIF_NO]	= "none",
+		[NOTIF_MASK]	= "mask",
+		[NOTIF_EVENT]	= "event",
+		[NOTIF_UNKNOWN]	= "unknown",
+	};
+	bool notifies = probe_notifies(p);
+
+	fprintf(f, "{\"event\": \"probe\", \"time\": 0, \"zcrx\": %s, \"nodev\": %s, \"form\": \"%s\", \"add_area\": %s",
+		p->has_zcrx ? "true" : "false",
+		p->zcrx.register_flags & ZCRX_REG_NODEV ? "true" : "false",
+		forms[p->form], probe_adds_areas(p) ? "true" : "false");
+	json_known(f, "type_mask", notifies, p->notif.types);
+	json_known(f, "stats_size", notifies, p->notif.stats_size);
+	json_losses(f, p);
+	fputs("}\n", f);
+}
+
 void json_start(FILE *f, const struct monitor *m)
 {
 	fputs("{\"event\": \"start\", \"time\": 0, \"interface\": ", f);
@@ -53,9 +80,12 @@ void json_start(FILE *f, const struct monitor *m)
 		fprintf(f, ", \"queue\": %u", m->o.zcrx.queue);
 	}
 	fprintf(f,
-		", \"port\": %u, \"area\": %zu, \"buffers\": %u, \"rq_entries\": %u, \"notify\": %s}\n",
-		m->o.port, m->z.area_size, m->z.nr_bufs, m->z.rq.ring_entries,
-		m->o.zcrx.notify ? "true" : "false");
+		", \"port\": %u, \"area\": %zu, \"buffers\": %u, \"rq_entries\": %u, \"notify\": %s, \"grow\": %zu, \"max_areas\": %u",
+		m->o.port, m->o.zcrx.area_size, m->z.nr_bufs,
+		m->z.rq.ring_entries, m->o.zcrx.notify ? "true" : "false",
+		m->o.zcrx.grow, m->o.zcrx.grow ? m->o.zcrx.max_areas : 1);
+	json_losses(f, &m->probe);
+	fputs("}\n", f);
 }
 
 void json_conn(FILE *f, const struct monitor *m, const struct conn *conn)
@@ -70,13 +100,14 @@ void json_conn(FILE *f, const struct monitor *m, const struct conn *conn)
 }
 
 void json_notif(FILE *f, const struct monitor *m, __u32 types, bool by_counter,
-		unsigned int held, unsigned long long given)
+		const struct reaction *did)
 {
 	fprintf(f, "{\"event\": \"notification\", \"time\": %.3f, \"types\": [\"",
 		m->now);
 	print_types(f, types, "\", \"");
-	fprintf(f, "\"], \"by_counter\": %s, \"held\": %u, \"gave_back\": %llu}\n",
-		by_counter ? "true" : "false", held, given);
+	fprintf(f, "\"], \"by_counter\": %s, \"held\": %u, \"gave_back\": %llu, \"added\": %zu}\n",
+		by_counter ? "true" : "false", did->held, did->given,
+		did->added);
 }
 
 void json_sample(FILE *f, const struct sample *s, const char *event)
@@ -93,7 +124,7 @@ void json_sample(FILE *f, const struct sample *s, const char *event)
 	json_known(f, "zero_copy", known, s->zero_copy);
 	json_known(f, "copy_bytes", known, s->stats.copy_bytes);
 	json_known(f, "copy_count", known, s->stats.copy_count);
-	json_known(f, "no_buffers_count", known, s->stats.no_buffers_count);
+	json_known(f, "no_buffers_count", s->has_no_buffers, s->stats.no_buffers_count);
 	json_known(f, "notification_cqes", known, m->notif.cqes);
 	json_types(f, "notified", known, m->notif.notified);
 	json_types(f, "armed", known, m->notif.armed);
@@ -102,6 +133,9 @@ void json_sample(FILE *f, const struct sample *s, const char *event)
 		", \"held\": %u, \"buffers\": %u, \"restarts\": %llu, \"enomem\": %llu, \"enospc\": %llu",
 		m->refill.held, m->z.nr_bufs, c->restarts, c->no_memory,
 		c->no_space);
+	fprintf(f,
+		", \"areas_added\": %u, \"bytes_added\": %llu, \"received_in_added\": %llu",
+		added_areas(m), added_bytes(m), c->in_added);
 	if (m->o.checksum)
 		fprintf(f, ", \"checksum\": \"0x%016llx\"}\n", c->sums);
 	else

@@ -67,19 +67,44 @@ static double monotonic(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+/* More memory. Returns its size, or 0 if there is none: then buffers go back. */
+static size_t grow(struct monitor *m)
+{
+	const struct zcrx_config *config = &m->o.zcrx;
+	int ret;
+
+	if (!m->grow)
+		return 0;
+	ret = refill_add_area(&m->refill, config->grow);
+	if (!ret) {
+		notif_answered(&m->notif);
+		return config->grow;
+	}
+	explain_grow(ret, config, m->z.nr_areas);
+	m->grow = false;
+	return 0;
+}
+
 static int handle_types(struct monitor *m, __u32 types, bool by_counter)
 {
 	unsigned long long given = m->refill.given;
-	unsigned int held = m->refill.held;
+	struct reaction did = {
+		.held		= m->refill.held,
+		.nr_bufs	= m->z.nr_bufs,
+	};
 	int ret = 0;
 
 	/*
-	 * Out of buffers: give some back. COPY needs no reaction here; an
-	 * application may look for a flow on the wrong queue.
+	 * Out of buffers: add some, or give some back. COPY needs no reaction
+	 * here; an application may look for a flow on the wrong queue.
 	 */
-	if (types & ZCRX_NOTIF_NO_BUFFERS)
-		ret = refill_urgent(&m->refill);
-	output_notif(m, types, by_counter, held, m->refill.given - given);
+	if (types & ZCRX_NOTIF_NO_BUFFERS) {
+		did.added = grow(m);
+		if (!did.added)
+			ret = refill_urgent(&m->refill);
+	}
+	did.given = m->refill.given - given;
+	output_notif(m, types, by_counter, &did);
 	return ret;
 }
 
@@ -231,6 +256,7 @@ static int run(struct monitor *m)
 		zcrxmon_err("out of memory");
 		goto close_zcrx;
 	}
+	m->grow = o->zcrx.grow;
 	m->notif.z = &m->z;
 	m->notif.arm = o->arm;
 	m->conns.z = &m->z;
@@ -261,8 +287,8 @@ int main(int argc, char **argv)
 	options_parse(&m.o, argc, argv);
 	probe_kernel(&m.probe);
 	if (m.o.probe_only) {
-		output_probe(&m.probe);
-		return m.probe.form == NOTIF_MASK || m.probe.form == NOTIF_EVENT ? EXIT_DONE : EXIT_KERNEL;
+		output_probe(&m.probe, m.o.output);
+		return probe_notifies(&m.probe) ? EXIT_DONE : EXIT_KERNEL;
 	}
 	if (explain_missing(&m.probe, &m.o.zcrx))
 		return EXIT_KERNEL;

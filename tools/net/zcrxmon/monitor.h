@@ -20,6 +20,14 @@ struct monitor {
 	double		now;	/* seconds since the start */
 	int		sigfd;
 	bool		stop;	/* a signal asked for the end */
+	bool		grow;	/* areas can still be added */
+};
+
+/* The answer to a notification */
+struct reaction {
+	unsigned int		held, nr_bufs;	/* before it */
+	unsigned long long	given;		/* pieces that went back */
+	size_t			added;		/* bytes of a new area */
 };
 
 #endif /* ZCRXMON_MONITOR_H */

@@ -40,6 +40,14 @@ __u32 notif_take(struct notif *n)
 	return types;
 }
 
+void notif_answered(struct notif *n)
+{
+	struct io_uring_zcrx_notif_stats now;
+
+	zcrx_stats(n->z, &now);
+	n->before.no_buffers_count = now.no_buffers_count;
+}
+
 int notif_arm(struct notif *n, __u32 types)
 {
 	struct io_uring_zcrx_notif_stats now;

@@ -36,6 +36,9 @@ void notif_cqe(struct notif *n, const struct io_uring_cqe *cqe);
 /* Returns the mask of the types that were notified, perhaps 0. */
 __u32 notif_take(struct notif *n);
 
+/* Failed allocations up to now are answered: new buffers are there. */
+void notif_answered(struct notif *n);
+
 /*
  * Returns the mask of the types with events since notif_take() that bring no
  * completion, or a negative error.

@@ -8,6 +8,8 @@
 #include "number.h"
 #include "options.h"
 
+#define DEFAULT_MAX_AREAS	16
+
 enum {
 	OPT_ARM = 256,
 	OPT_NODEV,
@@ -18,6 +20,8 @@ enum {
 	OPT_PROBE,
 	OPT_CHECKSUM,
 	OPT_EVENTS,
+	OPT_GROW,
+	OPT_MAX_AREAS,
 	OPT_REPORT,
 	OPT_RQ_ENTRIES,
 };
@@ -28,10 +32,12 @@ static const struct option long_options[] = {
 	{ "connections", required_argument, NULL, 'c' },
 	{ "duration",	 required_argument, NULL, 'd' },
 	{ "events",	 required_argument, NULL, OPT_EVENTS },
+	{ "grow",	 required_argument, NULL, OPT_GROW },
 	{ "help",	 no_argument,	    NULL, 'h' },
 	{ "interface",	 required_argument, NULL, 'i' },
 	{ "interval",	 required_argument, NULL, 't' },
 	{ "json",	 no_argument,	    NULL, OPT_JSON },
+	{ "max-areas",	 required_argument, NULL, OPT_MAX_AREAS },
 	{ "no-arm",	 no_argument,	    NULL, OPT_ARM },
 	{ "no-notify",	 no_argument,	    NULL, OPT_NOTIFY },
 	{ "nodev",	 no_argument,	    NULL, OPT_NODEV },
@@ -142,6 +148,10 @@ static void check(const struct options *o, bool nodev, bool queue_given)
 		usage_err("say on which TCP port to listen: --port N");
 	if (!o->zcrx.notify && o->refill == REFILL_HOLD)
 		usage_err("--refill hold waits for a notification, which --no-notify turns off");
+	if (!o->zcrx.notify && o->zcrx.grow)
+		usage_err("--grow waits for a notification, which --no-notify turns off");
+	if (o->zcrx.max_areas && !o->zcrx.grow)
+		usage_err("--max-areas is the limit of --grow SIZE, which is missing");
 }
 
 void options_parse(struct options *o, int argc, char **argv)
@@ -199,8 +209,18 @@ void options_parse(struct options *o, int argc, char **argv)
 		case OPT_EVENTS:
 			parse_events(o, optarg);
 			break;
+		case OPT_GROW:
+			o->zcrx.grow = parse_size("--grow", optarg);
+			/* Better refused now than when buffers run out */
+			if (o->zcrx.grow > 1 << 30)
+				usage_err("--grow: an area can have up to 1G");
+			break;
 		case OPT_JSON:
 			o->output = OUTPUT_JSON;
+			break;
+		case OPT_MAX_AREAS:
+			o->zcrx.max_areas = parse_uint("--max-areas", optarg, 2,
+						       MAX_AREAS);
 			break;
 		case OPT_NODEV:
 			nodev = true;
@@ -235,4 +255,6 @@ void options_parse(struct options *o, int argc, char **argv)
 		usage_err("'%s' is no option, and all arguments are options",
 			  argv[optind]);
 	check(o, nodev, queue_given);
+	if (!o->zcrx.max_areas)
+		o->zcrx.max_areas = DEFAULT_MAX_AREAS;
 }

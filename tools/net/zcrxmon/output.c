@@ -12,6 +12,7 @@ static void take_sample(struct sample *s, struct monitor *m)
 		.m		= m,
 		.time		= m->now,
 		.has_stats	= m->z.stats,
+		.has_no_buffers	= m->z.stats && probe_counts_all(&m->probe),
 		.received	= m->conns.received,
 	};
 	zcrx_stats(&m->z, &s->stats);
@@ -34,7 +35,11 @@ static void plain_interval(const struct sample *s)
 			printf(" %s %llu", notif_names[i],
 			       s->m->notif.notified[i]);
 	}
-	printf("  held %u of %u\n", s->m->refill.held, s->m->z.nr_bufs);
+	printf("  held %u of %u", s->m->refill.held, s->m->z.nr_bufs);
+	if (s->m->o.zcrx.grow)
+		printf("  added areas: %u (%s)", added_areas(s->m),
+		       size_text(added_bytes(s->m)).s);
+	putchar('\n');
 }
 
 static void plain_summary(const struct sample *s)
@@ -53,8 +58,9 @@ static void plain_summary(const struct sample *s)
 		printf("  copied          %llu bytes in %llu pieces\n",
 		       (unsigned long long)s->stats.copy_bytes,
 		       (unsigned long long)s->stats.copy_count);
-		printf("  out of buffers  %llu times\n",
-		       (unsigned long long)s->stats.no_buffers_count);
+		if (s->has_no_buffers)
+			printf("  out of buffers  %llu times\n",
+			       (unsigned long long)s->stats.no_buffers_count);
 		for (i = 0; i < NR_NOTIF; i++)
 			printf("  %-15s notified %llu, armed again %llu, seen by counter %llu\n",
 			       notif_names[i], m->notif.notified[i],
@@ -62,11 +68,19 @@ static void plain_summary(const struct sample *s)
 	}
 	printf("  held            %u of %u buffers\n", m->refill.held,
 	       m->z.nr_bufs);
+	if (m->o.zcrx.grow)
+		printf("  added areas     %u with %llu bytes, which received %llu bytes\n",
+		       added_areas(m), added_bytes(m), c->in_added);
 	printf("  restarts        %llu (ended by ENOMEM %llu, ENOSPC %llu)\n",
 	       c->restarts, c->no_memory, c->no_space);
+	if (m->o.zcrx.notify && losses_of(&m->probe)->name) {
+		printf("  losses          ");
+		losses_print(stdout, &m->probe, ", ");
+		puts(" are possible");
+	}
 }
 
-void output_probe(const struct probe *p)
+void output_probe(const struct probe *p, enum output_mode mode)
 {
 	static const char * const forms[] = {
 		[NOTIF_NO]	 = "no",
@@ -75,8 +89,14 @@ void output_probe(const struct probe *p)
 		[NOTIF_UNKNOWN]	 = "in a form that zcrxmon does not know",
 	};
 
+	const struct loss *loss;
+
 	if (p->error) {
 		explain_query(p->error);
+		return;
+	}
+	if (mode == OUTPUT_JSON) {
+		json_probe(stdout, p);
 		return;
 	}
 	if (!p->has_zcrx) {
@@ -89,13 +109,19 @@ void output_probe(const struct probe *p)
 	printf("large buffers:          %s\n",
 	       p->zcrx.features & ZCRX_FEATURE_RX_PAGE_SIZE ? "yes" : "no");
 	printf("notifications:          %s\n", forms[p->form]);
-	if (p->form != NOTIF_MASK && p->form != NOTIF_EVENT)
+	printf("adding an area:         %s\n",
+	       probe_adds_areas(p) ? "yes" : "no");
+	if (!probe_notifies(p))
 		return;
 	fputs("types:                  ", stdout);
 	print_types(stdout, p->notif.types, " ");
 	printf(" (mask %#x)\n", p->notif.types);
 	printf("statistics:             %u bytes, aligned to %u\n",
 	       p->notif.stats_size, p->notif.stats_off_alignment);
+	puts(losses_of(p)->name ? "possible losses:" :
+				  "possible losses:        none");
+	for (loss = losses_of(p); loss->name; loss++)
+		printf("  %-20s  %s\n", loss->name, loss->text);
 }
 
 void output_start(const struct monitor *m)
@@ -113,9 +139,13 @@ void output_start(const struct monitor *m)
 	else
 		printf("zero-copy receive on %s queue %u", o->zcrx.interface,
 		       o->zcrx.queue);
-	printf(", TCP port %u, area of %s in %u buffers, %u refill entries, notifications %s\n",
-	       o->port, size_text(m->z.area_size).s, m->z.nr_bufs,
+	printf(", TCP port %u, area of %s in %u buffers, %u refill entries, notifications %s",
+	       o->port, size_text(o->zcrx.area_size).s, m->z.nr_bufs,
 	       m->z.rq.ring_entries, o->zcrx.notify ? "on" : "off");
+	if (o->zcrx.grow)
+		printf(", grows by %s, up to %u areas",
+		       size_text(o->zcrx.grow).s, o->zcrx.max_areas);
+	putchar('\n');
 }
 
 void output_conn(const struct monitor *m, const struct conn *conn)
@@ -133,19 +163,23 @@ void output_conn(const struct monitor *m, const struct conn *conn)
 }
 
 void output_notif(const struct monitor *m, __u32 types, bool by_counter,
-		  unsigned int held, unsigned long long given)
+		  const struct reaction *did)
 {
 	if (!(m->o.events & types) || m->o.output == OUTPUT_TABLE)
 		return;
 	if (m->o.output == OUTPUT_JSON) {
-		json_notif(stdout, m, types, by_counter, held, given);
+		json_notif(stdout, m, types, by_counter, did);
 		return;
 	}
 	printf("%8.2f s  ", m->now);
 	print_types(stdout, types, "|");
-	printf(" %s: held %u of %u buffers, gave back %llu\n",
-	       by_counter ? "seen by counter" : "notified", held, m->z.nr_bufs,
-	       given);
+	printf(" %s: held %u of %u buffers, ",
+	       by_counter ? "seen by counter" : "notified", did->held,
+	       did->nr_bufs);
+	if (did->added)
+		printf("added an area of %s\n", size_text(did->added).s);
+	else
+		printf("gave back %llu\n", did->given);
 }
 
 void output_interval(struct monitor *m)

@@ -5,11 +5,11 @@
 
 #include "monitor.h"
 
-void output_probe(const struct probe *p);
+void output_probe(const struct probe *p, enum output_mode mode);
 void output_start(const struct monitor *m);
 void output_conn(const struct monitor *m, const struct conn *conn);
 void output_notif(const struct monitor *m, __u32 types, bool by_counter,
-		  unsigned int held, unsigned long long given);
+		  const struct reaction *did);
 void output_interval(struct monitor *m);
 
 /* Returns false when --report's file cannot be written. */

@@ -36,4 +36,22 @@ struct probe {
 
 void probe_kernel(struct probe *p);
 
+static inline bool probe_notifies(const struct probe *p)
+{
+	return p->form == NOTIF_MASK || p->form == NOTIF_EVENT;
+}
+
+/* Whether it counts failed allocations, in the last of the statistics */
+static inline bool probe_counts_all(const struct probe *p)
+{
+	return p->notif.stats_size >= sizeof(struct io_uring_zcrx_notif_stats);
+}
+
+static inline bool probe_adds_areas(const struct probe *p)
+{
+	/* In the other form the number is free for another operation */
+	return p->form == NOTIF_EVENT &&
+	       p->zcrx.nr_ctrl_opcodes > ZCRX_CTRL_ADD_AREA;
+}
+
 #endif /* ZCRXMON_PROBE_H */

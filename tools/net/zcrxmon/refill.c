@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "refill.h"
 
@@ -48,6 +49,18 @@ static int grow(struct refill *r)
 	return 0;
 }
 
+int refill_add_area(struct refill *r, size_t size)
+{
+	unsigned int nr = r->z->nr_bufs, more = size >> r->z->buf_shift;
+	unsigned int *users = realloc(r->users, ((size_t)nr + more) * sizeof(*users));
+
+	if (!users)
+		return -ENOMEM;
+	memset(users + nr, 0, more * sizeof(*users));
+	r->users = users;
+	return zcrx_add_area(r->z, size);
+}
+
 int refill_take(struct refill *r, const struct io_uring_cqe *cqe)
 {
 	__u64 off = zcrx_offset(cqe);
@@ -62,7 +75,7 @@ int refill_take(struct refill *r, const struct io_uring_cqe *cqe)
 	piece = &r->pieces[r->tail++ & (r->nr_slots - 1)];
 	piece->off = off;
 	piece->len = cqe->res;
-	if (!r->users[off >> r->z->buf_shift]++)
+	if (!r->users[zcrx_buffer(r->z, off)]++)
 		r->held++;
 	return 0;
 }
@@ -82,10 +95,10 @@ static unsigned int give(struct refill *r, unsigned int nr)
 		struct io_uring_zcrx_rqe *rqe;
 
 		rqe = &rq->rqes[rq->rq_tail++ & (rq->ring_entries - 1)];
-		rqe->off = piece->off | r->z->area_token;
+		rqe->off = piece->off;
 		rqe->len = piece->len;
 		rqe->__pad = 0;
-		if (!--r->users[piece->off >> r->z->buf_shift])
+		if (!--r->users[zcrx_buffer(r->z, piece->off)])
 			r->held--;
 	}
 	/* The kernel may read the entries once it sees the new tail */

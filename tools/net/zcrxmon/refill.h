@@ -51,6 +51,9 @@ int refill_take(struct refill *r, const struct io_uring_cqe *cqe);
 /* Give back what the mode allows at this time, in seconds. */
 int refill_turn(struct refill *r, double now);
 
+/* Add an area, see zcrx_add_area(), whose errors this has. */
+int refill_add_area(struct refill *r, size_t size);
+
 /*
  * The kernel is out of buffers: give back what the mode allows, and make the
  * kernel take it.

@@ -39,14 +39,20 @@ void table_draw(const struct sample *s, bool again)
 		row("%-15s %10s   in %llu pieces", "copied",
 		    size_text(s->stats.copy_bytes).s,
 		    (unsigned long long)s->stats.copy_count);
-		row("%-15s %10llu", "out of buffers",
-		    (unsigned long long)s->stats.no_buffers_count);
 	} else {
 		row("%-15s %10s", "zero-copy", "-");
 		row("%-15s %10s", "copied", "-");
-		row("%-15s %10s", "out of buffers", "-");
 	}
+	if (s->has_no_buffers)
+		row("%-15s %10llu", "out of buffers",
+		    (unsigned long long)s->stats.no_buffers_count);
+	else
+		row("%-15s %10s", "out of buffers", "-");
 	row("%-15s %10u   of %u buffers", "held", m->refill.held, m->z.nr_bufs);
+	if (m->o.zcrx.grow)
+		row("%-15s %10u   of up to %u, %s, received %s", "added areas",
+		    added_areas(m), m->o.zcrx.max_areas - 1,
+		    size_text(added_bytes(m)).s, size_text(c->in_added).s);
 	row("%-15s %10llu   ENOMEM %llu, ENOSPC %llu", "restarts", c->restarts,
 	    c->no_memory, c->no_space);
 	if (m->o.zcrx.notify) {
@@ -55,6 +61,8 @@ void table_draw(const struct sample *s, bool again)
 		for (i = 0; i < NR_NOTIF; i++)
 			row("%-15s %10llu %12llu %16llu", notif_names[i],
 			    n->notified[i], n->armed[i], n->by_counter[i]);
+		if (losses_of(&m->probe)->name)
+			row("%-15s   possible, see zcrxmon --probe", "losses");
 	}
 	fflush(stdout);
 }

@@ -28,8 +28,12 @@
 #define IO_URING_QUERY_ZCRX_NOTIF	IO_URING_QUERY_ZCRX_EVENT
 #define zc_arm_notif			zc_arm_event
 #define arm_word			event_type
+#define add_area_ptr			zc_area.area_ptr
 #else
 #define arm_word			type_mask
+/* Mainline 7.3 has this, and a program that is built here can run there. */
+#define ZCRX_CTRL_ADD_AREA		3
+#define add_area_ptr			zc_flush.__resv[0]
 #endif
 
 #endif /* ZCRXMON_URING_H */

@@ -19,6 +19,17 @@ static size_t round_up(size_t value, size_t align)
 	return (value + align - 1) / align * align;
 }
 
+/* The buffers of all areas that there can be, but not more than matter here */
+static unsigned int most_buffers(const struct zcrx_config *config)
+{
+	unsigned long long size = config->area_size;
+
+	if (config->grow)
+		size += (config->max_areas - 1ULL) * config->grow;
+	size /= sysconf(_SC_PAGESIZE);
+	return size < MAX_CQ_ENTRIES ? size : MAX_CQ_ENTRIES;
+}
+
 static unsigned int round_up_pow2(unsigned int value)
 {
 	unsigned int pow2 = 1;
@@ -40,18 +51,17 @@ int zcrx_open_ring(struct zcrx *z, const struct zcrx_config *config)
 			 IORING_SETUP_CQE32 |
 			 IORING_SETUP_CQSIZE,
 	};
+	unsigned int nr_bufs = most_buffers(config);
 
 	z->nodev = !config->interface;
-	z->area_size = config->area_size;
-	z->nr_bufs = z->area_size / sysconf(_SC_PAGESIZE);
 	/*
 	 * The kernel can deliver all buffers in one go. When the completion
 	 * queue is too short for that, a receive request ends with -ENOSPC: it
 	 * can be issued again, but that costs. The 64 are for all other
 	 * completions.
 	 */
-	p.cq_entries = z->nr_bufs < MAX_CQ_ENTRIES - 64 ? z->nr_bufs + 64 :
-							  MAX_CQ_ENTRIES;
+	p.cq_entries = nr_bufs < MAX_CQ_ENTRIES - 64 ? nr_bufs + 64 :
+						       MAX_CQ_ENTRIES;
 	return io_uring_queue_init_params(64, &z->ring, &p);
 }
 
@@ -61,6 +71,31 @@ static void *map(size_t size)
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Map the next area, and describe it for the kernel. */
+static int map_area(struct zcrx *z, size_t size,
+		    struct io_uring_zcrx_area_reg *reg)
+{
+	struct zcrx_area *area = &z->areas[z->nr_areas];
+
+	area->mem = map(size);
+	if (!area->mem)
+		return -ENOMEM;
+	area->size = size;
+	reg->addr = uring_ptr_to_u64(area->mem);
+	reg->len = size;
+	return 0;
+}
+
+/* The kernel has the area that was mapped last. */
+static void area_is_there(struct zcrx *z, const struct io_uring_zcrx_area_reg *reg)
+{
+	struct zcrx_area *area = &z->areas[z->nr_areas++];
+
+	area->token = reg->rq_area_token;
+	area->first = z->nr_bufs;
+	z->nr_bufs += area->size >> z->buf_shift;
 }
 
 /*
@@ -116,7 +151,7 @@ static int register_when_released(struct io_uring *ring,
 int zcrx_register(struct zcrx *z, const struct zcrx_config *config,
 		  const struct probe *p)
 {
-	unsigned int rq_entries = round_up_pow2(config->rq_entries ?: z->nr_bufs);
+	unsigned int rq_entries = round_up_pow2(config->rq_entries ?: most_buffers(config));
 	size_t page = sysconf(_SC_PAGESIZE), offset;
 	struct io_uring_zcrx_area_reg area = {};
 	struct zcrx_notification_desc desc = {};
@@ -131,16 +166,12 @@ int zcrx_register(struct zcrx *z, const struct zcrx_config *config,
 	z->stats_size = config->notify ? p->notif.stats_size : 0;
 	z->region_size = round_up(offset + z->stats_size, page);
 	z->region = map(z->region_size);
-	z->area = map(z->area_size);
-	if (!z->region || !z->area)
+	if (!z->region || map_area(z, config->area_size, &area))
 		return -ENOMEM;
 
 	region.user_addr = uring_ptr_to_u64(z->region);
 	region.size = z->region_size;
 	region.flags = IORING_MEM_REGION_TYPE_USER;
-
-	area.addr = uring_ptr_to_u64(z->area);
-	area.len = z->area_size;
 
 	reg.rq_entries = rq_entries;
 	reg.area_ptr = uring_ptr_to_u64(&area);
@@ -163,9 +194,9 @@ int zcrx_register(struct zcrx *z, const struct zcrx_config *config,
 		return ret;
 
 	z->id = reg.zcrx_id;
-	z->area_token = area.rq_area_token;
 	z->buf_shift = __builtin_ctz(reg.rx_buf_len ?: page);
-	z->nr_bufs = z->area_size >> z->buf_shift;
+	z->max_areas = config->max_areas;
+	area_is_there(z, &area);
 	z->rq.khead = (__u32 *)((char *)z->region + reg.offsets.head);
 	z->rq.ktail = (__u32 *)((char *)z->region + reg.offsets.tail);
 	z->rq.rqes = (void *)((char *)z->region + reg.offsets.rqes);
@@ -175,14 +206,43 @@ int zcrx_register(struct zcrx *z, const struct zcrx_config *config,
 	return 0;
 }
 
+int zcrx_add_area(struct zcrx *z, size_t size)
+{
+	struct zcrx_area *area = &z->areas[z->nr_areas];
+	struct io_uring_zcrx_area_reg reg = {};
+	struct zcrx_ctrl ctrl = {
+		.zcrx_id	= z->id,
+		.op		= ZCRX_CTRL_ADD_AREA,
+		.add_area_ptr	= uring_ptr_to_u64(&reg),
+	};
+	int ret;
+
+	if (z->nr_areas >= z->max_areas)
+		return -ENOSPC;
+	ret = map_area(z, size, &reg);
+	if (ret)
+		return ret;
+	ret = io_uring_register_zcrx_ctrl(&z->ring, &ctrl);
+	if (ret) {
+		munmap(area->mem, size);
+		area->mem = NULL;
+		return ret;
+	}
+	area_is_there(z, &reg);
+	return 0;
+}
+
 /* The ring first: the kernel uses the memory until the ring is gone. */
 void zcrx_close(struct zcrx *z)
 {
+	int i;
+
 	io_uring_queue_exit(&z->ring);
 	if (z->region)
 		munmap(z->region, z->region_size);
-	if (z->area)
-		munmap(z->area, z->area_size);
+	for (i = 0; i < MAX_AREAS; i++)
+		if (z->areas[i].mem)
+			munmap(z->areas[i].mem, z->areas[i].size);
 }
 
 struct io_uring_sqe *zcrx_get_sqe(struct zcrx *z)

@@ -20,8 +20,20 @@ struct zcrx_config {
 	const char		*interface;	/* NULL: without a device */
 	unsigned int		queue;
 	size_t			area_size;
+	size_t			grow;		/* size of an added area, or 0 */
+	unsigned int		max_areas;
 	unsigned int		rq_entries;	/* 0: one a buffer */
 	bool			notify;
+};
+
+/* The most areas of an instance; the kernel's limit */
+#define MAX_AREAS	1024
+
+struct zcrx_area {
+	unsigned char	*mem;
+	size_t		size;
+	__u64		token;		/* its part of an offset */
+	unsigned int	first;		/* number of its first buffer */
 };
 
 struct zcrx {
@@ -30,10 +42,10 @@ struct zcrx {
 	bool			by_number;	/* of a type, see NOTIF_EVENT */
 	__u32			id;
 
-	/* The area, cut into nr_bufs buffers of 1 << buf_shift bytes */
-	unsigned char		*area;
-	size_t			area_size;
-	__u64			area_token;
+	/* The areas, cut into nr_bufs buffers of 1 << buf_shift bytes */
+	struct zcrx_area	areas[MAX_AREAS];
+	unsigned int		nr_areas;
+	unsigned int		max_areas;
 	unsigned int		buf_shift;
 	unsigned int		nr_bufs;
 
@@ -59,6 +71,12 @@ int zcrx_register(struct zcrx *z, const struct zcrx_config *config,
 		  const struct probe *p);
 void zcrx_close(struct zcrx *z);
 
+/*
+ * Give the kernel one more area. Fails with -ENOSPC when the configuration has no
+ * more, else with the kernel's error, which leaves all as it was.
+ */
+int zcrx_add_area(struct zcrx *z, size_t size);
+
 /* The queue is submitted once a turn, or here when it is full before. */
 struct io_uring_sqe *zcrx_get_sqe(struct zcrx *z);
 
@@ -83,12 +101,33 @@ static inline __u32 zcrx_types(const struct zcrx *z, const struct io_uring_cqe *
 	return z->by_number ? 1U << (cqe->res & 31) : (__u32)cqe->res;
 }
 
-/* Where the data of a receive completion lies in the area */
-static inline size_t zcrx_offset(const struct io_uring_cqe *cqe)
+/* Where the data of a receive completion lies: token of the area, and offset there */
+static inline __u64 zcrx_offset(const struct io_uring_cqe *cqe)
 {
 	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
 
-	return rcqe->off & ~IORING_ZCRX_AREA_MASK;
+	return rcqe->off;
+}
+
+static inline const struct zcrx_area *zcrx_area(const struct zcrx *z, __u64 off)
+{
+	unsigned int i = z->nr_areas - 1;
+
+	while (i && z->areas[i].token != (off & IORING_ZCRX_AREA_MASK))
+		i--;
+	return &z->areas[i];
+}
+
+static inline const unsigned char *zcrx_data(const struct zcrx *z, __u64 off)
+{
+	return zcrx_area(z, off)->mem + (off & ~IORING_ZCRX_AREA_MASK);
+}
+
+/* The number of a buffer, counted through all areas */
+static inline unsigned int zcrx_buffer(const struct zcrx *z, __u64 off)
+{
+	return zcrx_area(z, off)->first +
+	       ((off & ~IORING_ZCRX_AREA_MASK) >> z->buf_shift);
 }
 
 #endif /* ZCRXMON_ZCRX_H */
