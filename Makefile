@@ -21,7 +21,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 run: ## everything from nothing: build, boot, receive through zcrx with notifications (cold 9 minutes)
-	@harness/run
+	@$(of_base) harness/run
 
 test: ## the tests (cold 55 minutes); PARTS="guest net" for some
 	@harness/test $(PARTS)

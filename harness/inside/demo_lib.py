@@ -10,6 +10,28 @@ MIB = 1 << 20
 PORT = 8000
 
 
+def probe():
+    """What zcrxmon finds out about the kernel; nothing where it gets no answer."""
+    command = [f"{TOOLS}/zcrxmon", "--probe"]
+    subprocess.run(command, check=False)
+    answer = subprocess.run([*command, "--json"], stdout=subprocess.PIPE, text=True, check=False)
+    return json.loads(answer.stdout or "{}")
+
+
+def missing_in_zcrx(kernel, grow=False):
+    """Features that the demonstrations need and the kernel lacks."""
+    if kernel.get("form") not in ("mask", "event"):
+        yield "zcrx sends notifications"
+    elif grow and not kernel["add_area"]:
+        yield "zcrx adds an area to an instance that runs"
+
+
+def losses(kernel):
+    """The notifications that the kernel can lose, in a list of one sentence, or none."""
+    names = kernel.get("losses", [])
+    return [f"zcrx loses no notification (possible: {', '.join(names)})"] if names else []
+
+
 def size(text):
     units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     return int(text[:-1]) * units[text[-1]] if text[-1] in units else int(text)
@@ -32,14 +54,21 @@ def read_report(path):
 
 
 def wait_for_listener(receiver):
-    """zcrxsend retries until the receiver listens; other senders do not."""
+    """Returns whether the receiver listens; else it has ended."""
     listening = f":{PORT:04X} "
     while receiver.poll() is None:
         for table in ("/proc/net/tcp", "/proc/net/tcp6"):
             if os.path.exists(table):
                 with open(table, encoding="ascii") as f:
                     if any(listening in line and " 0A " in line for line in f):
-                        return
+                        return True
+    return False
+
+
+def not_here(missing):
+    """The verdict about a kernel that lacks something."""
+    print("\nThis kernel lacks what the demonstration needs:", end="")
+    return verdict((False, sentence) for sentence in missing)
 
 
 def verdict(findings):

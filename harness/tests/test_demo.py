@@ -22,7 +22,7 @@ class JudgementNIC(unittest.TestCase):
 
     def setUp(self):
         self.demo = load("inside/demo-nic")
-        self.args = argparse.Namespace(bytes=(200, 100, 50))
+        self.args = argparse.Namespace(bytes=(200, 100, 50), grow=False)
         self.sent = [{"sent": count, "checksum": hex(count)} for count in self.args.bytes]
         self.got = {"received": 350, "copy_bytes": 50, "zero_copy": 300, "checksum": hex(350),
                     "notified": {"NO_BUFFERS": 2, "COPY": 3},
@@ -61,10 +61,60 @@ class JudgementNIC(unittest.TestCase):
                 got["armed"][name] = 1
                 self.assertFalse(self.passes(got, self.sent))
 
+    def test_with_growth_an_area_has_to_be_added_and_to_receive(self):
+        self.args.grow = True
+        got = {**self.got, "areas_added": 1, "bytes_added": 16 << 20, "received_in_added": 1}
+        self.assertTrue(self.passes(got, self.sent))
+        for name in ("areas_added", "bytes_added", "received_in_added"):
+            with self.subTest(name):
+                self.assertFalse(self.passes({**got, name: 0}, self.sent))
+
     def test_a_sender_or_receiver_that_failed_fails(self):
         self.assertFalse(self.passes(self.got, [*self.sent[:2], None]))
         self.assertFalse(self.passes(None, self.sent))
         self.assertFalse(self.passes(self.got, self.sent, status=1))
+
+
+class OtherKernels(unittest.TestCase):
+    """A kernel that lacks something fails with a sentence about each feature."""
+
+    def setUp(self):
+        self.demo = load("inside/demo-nic")
+        self.kernel = {"form": "event", "add_area": True, "losses": []}
+
+    def missing(self, grow=True, **changed):
+        return " ".join(self.demo.missing_in_zcrx({**self.kernel, **changed}, grow))
+
+    def test_a_kernel_that_has_all(self):
+        self.assertEqual("", self.missing())
+        self.assertEqual([], self.demo.losses(self.kernel))
+
+    def test_a_kernel_without_notifications_or_without_an_answer(self):
+        self.assertIn("sends notifications", self.missing(form="none"))
+        self.assertIn("sends notifications", " ".join(self.demo.missing_in_zcrx({}, True)))
+        self.assertEqual([], self.demo.losses({}))
+
+    def test_a_kernel_that_adds_no_area(self):
+        self.assertIn("adds an area", self.missing(add_area=False))
+        self.assertEqual("", self.missing(grow=False, add_area=False))
+
+    def test_losses_are_named(self):
+        self.assertIn("a-b, c", self.demo.losses({**self.kernel, "losses": ["a-b", "c"]})[0])
+
+    def test_a_nic_that_cannot_be_configured(self):
+        done = argparse.Namespace(returncode=1, stderr="netlink error:\n not supported\n", stdout="")
+        with unittest.mock.patch.object(self.demo, "run", return_value=done):
+            rule, missing = self.demo.configure(True)
+        self.assertIsNone(rule)
+        self.assertEqual(3, len(missing))
+        for feature in ("splits headers", "spreads flows", "steers flows"):
+            self.assertEqual(1, sum(feature in one and "netlink error: not supported" in one
+                                    for one in missing))
+
+    def test_the_verdict_is_fail(self):
+        with unittest.mock.patch("builtins.print") as said:
+            self.assertEqual(1, self.demo.not_here(["a", "b"]))
+        self.assertEqual("FAIL", said.call_args.args[0])
 
 
 class Judgement(unittest.TestCase):
