@@ -135,8 +135,14 @@ static __u32 bit(int type)
 
 static void arm(struct worker *wk, struct zn_ifq *q, __u32 mask)
 {
-	int ret = zn_arm(q, mask);
+	int ret;
 
+	if (!ZN_TYPES_SHARE && mask == ZN_ALL_TYPES) {
+		for (int t = 0; t < TYPES; t++)
+			arm(wk, q, bit(t));
+		return;
+	}
+	ret = zn_arm(q, mask);
 	for (int t = 0; t < TYPES && !ret; t++)
 		wk->sum.armed[t] += !!(mask & bit(t));
 	if (ret != -EINVAL)
