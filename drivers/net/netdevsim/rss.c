@@ -9,8 +9,8 @@
 
 #include <linux/ethtool.h>
 #include <linux/netdevice.h>
-#include <linux/rtnetlink.h>
 #include <linux/string.h>
+#include <net/netdev_lock.h>
 
 #include "netdevsim.h"
 #include "steer.h"
@@ -33,7 +33,7 @@ void nsim_rss_fill_default(struct nsim_steer *steer, u32 queues)
  * @ns: device
  * @queues: number of RX queues that it is to have
  *
- * Context: Process context with RTNL held.
+ * Context: Process context with the device's instance lock held.
  * Return: Tables to publish when it has them, or to kfree(); NULL if it has no
  * tables or user space has set the indirection table; ERR_PTR(-ENOMEM).
  */
@@ -77,9 +77,10 @@ int nsim_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *rxfh)
 	const struct nsim_steer *steer;
 	unsigned int i;
 
-	steer = rtnl_dereference(ns->steer);
-	if (!steer)
+	/* VFs have no tables, and no instance lock in ethtool operations */
+	if (!rcu_access_pointer(ns->steer))
 		return -EOPNOTSUPP;
+	steer = netdev_lock_dereference(ns->steer, dev);
 
 	rxfh->hfunc = ETH_RSS_HASH_TOP;
 	if (rxfh->key)

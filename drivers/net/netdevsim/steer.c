@@ -15,11 +15,11 @@
 
 #include <linux/if_ether.h>
 #include <linux/netdevice.h>
-#include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/unaligned.h>
 #include <net/flow_dissector.h>
+#include <net/netdev_lock.h>
 
 #include "netdevsim.h"
 #include "steer.h"
@@ -34,13 +34,13 @@ static_assert(NSIM_HASH_INPUT_MAX + sizeof(u32) <= NSIM_RSS_KEY_SIZE);
  * nsim_steer_copy() - begin a change of the RSS tables
  * @ns: device, with tables
  *
- * Context: Process context with RTNL held.
+ * Context: Process context with the device's instance lock held.
  * Return: A copy to change and then publish or kfree(), NULL without memory.
  */
 struct nsim_steer *nsim_steer_copy(struct netdevsim *ns)
 {
-	return kmemdup(rtnl_dereference(ns->steer), sizeof(struct nsim_steer),
-		       GFP_KERNEL_ACCOUNT);
+	return kmemdup(netdev_lock_dereference(ns->steer, ns->netdev),
+		       sizeof(struct nsim_steer), GFP_KERNEL_ACCOUNT);
 }
 
 /**
@@ -51,11 +51,13 @@ struct nsim_steer *nsim_steer_copy(struct netdevsim *ns)
  * Packets that are being looked up may still be put on a queue by the
  * previous tables.
  *
- * Context: Process context with RTNL held since the copy was made.
+ * Context: Process context with the device's instance lock held since the copy
+ *	    was made.
  */
 void nsim_steer_publish(struct netdevsim *ns, struct nsim_steer *steer)
 {
-	steer = rcu_replace_pointer(ns->steer, steer, lockdep_rtnl_is_held());
+	steer = rcu_replace_pointer(ns->steer, steer,
+				    lockdep_is_held(&ns->netdev->lock));
 	kfree_rcu(steer, rcu);
 }
 
@@ -187,7 +189,7 @@ int nsim_rss_rxq(struct netdevsim *ns, struct sk_buff *skb, u32 ctx)
  * Devices for which this isn't called refuse the ethtool operations, and
  * their senders choose the RX queue.
  *
- * Context: Process context with RTNL held.
+ * Context: Process context.
  * Return: 0 or -ENOMEM.
  */
 int nsim_steer_init(struct netdevsim *ns)
@@ -209,11 +211,11 @@ int nsim_steer_init(struct netdevsim *ns)
 
 /**
  * nsim_steer_uninit() - free the RSS tables
- * @ns: device that nobody can send to any more
+ * @ns: device that isn't registered, and that nobody can send to any more
  *
- * Context: Process context with RTNL held.
+ * Context: Process context.
  */
 void nsim_steer_uninit(struct netdevsim *ns)
 {
-	kfree(rcu_replace_pointer(ns->steer, NULL, lockdep_rtnl_is_held()));
+	kfree(rcu_replace_pointer(ns->steer, NULL, true));
 }

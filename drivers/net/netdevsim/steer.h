@@ -26,7 +26,8 @@ struct sk_buff;
  * @indir: indirection tables by RSS context ID, RX queues
  *
  * Packets are looked up under RCU, so the tables don't change once they are
- * published. To change them publish a changed copy, under RTNL.
+ * published. To change them publish a changed copy, under the instance lock of
+ * the device, which ethtool operations hold. They may run without RTNL.
  */
 struct nsim_steer {
 	struct rcu_head rcu;
