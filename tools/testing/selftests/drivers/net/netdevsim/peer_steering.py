@@ -56,13 +56,8 @@ RSS_VECTORS = [
 ]
 
 
-def toeplitz(key, src, dst, sport=None, dport=None):
-    """ The hash of a flow, with plain integers """
-    af = socket.AF_INET6 if ":" in src else socket.AF_INET
-    data = socket.inet_pton(af, src) + socket.inet_pton(af, dst)
-    if sport is not None:
-        data += struct.pack("!HH", sport, dport)
-
+def toeplitz_bytes(key, data):
+    """ The hash of bytes, with plain integers """
     bits = int.from_bytes(data, "big")
     nbits = len(data) * 8
     key_bits = int.from_bytes(key, "big")
@@ -71,6 +66,15 @@ def toeplitz(key, src, dst, sport=None, dport=None):
         if bits >> (nbits - 1 - i) & 1:
             res ^= key_bits >> (len(key) * 8 - 32 - i) & 0xffffffff
     return res
+
+
+def toeplitz(key, src, dst, sport=None, dport=None):
+    """ The hash of a flow """
+    af = socket.AF_INET6 if ":" in src else socket.AF_INET
+    data = socket.inet_pton(af, src) + socket.inet_pton(af, dst)
+    if sport is not None:
+        data += struct.pack("!HH", sport, dport)
+    return toeplitz_bytes(key, data)
 
 
 def rss_get(cfg, **kwargs):
