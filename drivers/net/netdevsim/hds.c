@@ -109,6 +109,7 @@ static struct sk_buff *nsim_hds_headers(const struct sk_buff *skb, int len)
 static bool nsim_hds_payload(struct nsim_rq *rq, struct sk_buff *nskb,
 			     const struct sk_buff *skb, int offset)
 {
+	struct nsim_qstats *qstats = nsim_rq_stats(rq);
 	struct page_pool *pool = rq->page_pool;
 	unsigned int size = PAGE_SIZE << pool->p.order;
 	int i;
@@ -125,9 +126,9 @@ static bool nsim_hds_payload(struct nsim_rq *rq, struct sk_buff *nskb,
 		netmem = page_pool_dev_alloc_netmem(pool, &buf_offset,
 						    &truesize);
 		if (!netmem) {
-			u64_stats_update_begin(&rq->syncp);
-			u64_stats_inc(&rq->rx_alloc_fail);
-			u64_stats_update_end(&rq->syncp);
+			u64_stats_update_begin(&qstats->rx_syncp);
+			u64_stats_inc(&qstats->rx_alloc_fail);
+			u64_stats_update_end(&qstats->rx_syncp);
 			return false;
 		}
 		/* From here on the buffer is freed with the skb. */

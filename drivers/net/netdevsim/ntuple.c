@@ -2,20 +2,19 @@
 /*
  * Ntuple rules: the ethtool operations, and what a packet does with them.
  *
- * A rule matches TCP over IPv4 or over IPv6 by destination port and nothing
- * else, and names an RX queue or an RSS context. There is no dropping and no
+ * A rule matches TCP or UDP, over IPv4 or IPv6, by addresses and ports under any
+ * masks, and names an RX queue or an RSS context. There is no dropping and no
  * waking up. User space chooses the location.
  */
 
 #include <linux/bitmap.h>
 #include <linux/ethtool.h>
-#include <linux/if_ether.h>
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
-#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <net/flow_dissector.h>
+#include <net/netdev_lock.h>
 
 #include "netdevsim.h"
 #include "steer.h"
@@ -23,15 +22,17 @@
 #define NSIM_RULES_MAX		64
 
 /**
- * struct nsim_rule - where TCP packets to one port go
- * @n_proto: ETH_P_IP or ETH_P_IPV6, network byte order
- * @port: TCP destination port, network byte order
+ * struct nsim_rule - where the packets of some flows go
+ * @flow_type: TCP_V4_FLOW, UDP_V4_FLOW, TCP_V6_FLOW or UDP_V6_FLOW
+ * @value: addresses and ports, as in struct ethtool_rx_flow_spec
+ * @mask: the bits of @value that have to be the same in the packet
  * @is_ctx: @dest is an RSS context, not an RX queue
  * @dest: RX queue or RSS context
  */
 struct nsim_rule {
-	__be16 n_proto;
-	__be16 port;
+	u32 flow_type;
+	union ethtool_flow_union value;
+	union ethtool_flow_union mask;
 	bool is_ctx;
 	u16 dest;
 };
@@ -42,8 +43,8 @@ struct nsim_rule {
  * @used: which of @rule are in use
  * @rule: by location, the lowest one that matches wins
  *
- * Lookups run under RCU; a change replaces the whole table, as with struct
- * nsim_steer.
+ * Lookups run under RCU; a change replaces the whole table, under the instance
+ * lock, as with struct nsim_steer.
  */
 struct nsim_rules {
 	struct rcu_head rcu;
@@ -51,26 +52,77 @@ struct nsim_rules {
 	struct nsim_rule rule[NSIM_RULES_MAX];
 };
 
+/* The type of a packet's flow, and the flow as ethtool describes it. The type
+ * is 0 if rules don't know it.
+ */
+static u32 nsim_flow_spec(const struct flow_keys *keys,
+			  union ethtool_flow_union *flow)
+{
+	bool tcp = keys->basic.ip_proto == IPPROTO_TCP;
+
+	if (!tcp && keys->basic.ip_proto != IPPROTO_UDP)
+		return 0;
+	/* Only the first fragment has ports, and all have to take one way */
+	if (keys->control.flags & FLOW_DIS_IS_FRAGMENT)
+		return 0;
+
+	memset(flow, 0, sizeof(*flow));
+	/* The layouts for TCP and UDP are the same */
+	switch (keys->control.addr_type) {
+	case FLOW_DISSECTOR_KEY_IPV4_ADDRS:
+		flow->tcp_ip4_spec.ip4src = keys->addrs.v4addrs.src;
+		flow->tcp_ip4_spec.ip4dst = keys->addrs.v4addrs.dst;
+		flow->tcp_ip4_spec.psrc = keys->ports.src;
+		flow->tcp_ip4_spec.pdst = keys->ports.dst;
+		return tcp ? TCP_V4_FLOW : UDP_V4_FLOW;
+	case FLOW_DISSECTOR_KEY_IPV6_ADDRS:
+		memcpy(flow->tcp_ip6_spec.ip6src, &keys->addrs.v6addrs.src,
+		       sizeof(flow->tcp_ip6_spec.ip6src));
+		memcpy(flow->tcp_ip6_spec.ip6dst, &keys->addrs.v6addrs.dst,
+		       sizeof(flow->tcp_ip6_spec.ip6dst));
+		flow->tcp_ip6_spec.psrc = keys->ports.src;
+		flow->tcp_ip6_spec.pdst = keys->ports.dst;
+		return tcp ? TCP_V6_FLOW : UDP_V6_FLOW;
+	default:
+		return 0;
+	}
+}
+
+static bool nsim_flow_matches(const union ethtool_flow_union *flow,
+			      const struct nsim_rule *rule)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(flow->hdata); i++)
+		if ((flow->hdata[i] ^ rule->value.hdata[i]) &
+		    rule->mask.hdata[i])
+			return false;
+
+	return true;
+}
+
 static const struct nsim_rule *nsim_rule_match(const struct netdevsim *ns,
 					       const struct sk_buff *skb)
 {
 	const struct nsim_rules *rules = rcu_dereference(ns->rules);
+	union ethtool_flow_union flow;
 	struct flow_keys keys;
 	unsigned int loc;
+	u32 flow_type;
 
 	if (!rules || bitmap_empty(rules->used, NSIM_RULES_MAX))
 		return NULL;
 
 	nsim_flow_dissect(ns->netdev, skb, &keys);
-	if (keys.basic.ip_proto != IPPROTO_TCP ||
-	    keys.control.flags & FLOW_DIS_IS_FRAGMENT)
+	flow_type = nsim_flow_spec(&keys, &flow);
+	if (!flow_type)
 		return NULL;
 
 	for_each_set_bit(loc, rules->used, NSIM_RULES_MAX) {
 		const struct nsim_rule *rule = &rules->rule[loc];
 
-		if (rule->n_proto == keys.basic.n_proto &&
-		    rule->port == keys.ports.dst)
+		if (rule->flow_type == flow_type &&
+		    nsim_flow_matches(&flow, rule))
 			return rule;
 	}
 
@@ -101,13 +153,14 @@ int nsim_ntuple_rxq(struct netdevsim *ns, struct sk_buff *skb)
 
 static struct nsim_rules *nsim_rules_copy(struct netdevsim *ns)
 {
-	return kmemdup(rtnl_dereference(ns->rules), sizeof(struct nsim_rules),
-		       GFP_KERNEL_ACCOUNT);
+	return kmemdup(netdev_lock_dereference(ns->rules, ns->netdev),
+		       sizeof(struct nsim_rules), GFP_KERNEL_ACCOUNT);
 }
 
 static void nsim_rules_publish(struct netdevsim *ns, struct nsim_rules *rules)
 {
-	rules = rcu_replace_pointer(ns->rules, rules, lockdep_rtnl_is_held());
+	rules = rcu_replace_pointer(ns->rules, rules,
+				    lockdep_is_held(&ns->netdev->lock));
 	kfree_rcu(rules, rcu);
 }
 
@@ -131,15 +184,9 @@ static int nsim_rule_get(const struct nsim_rules *rules,
 	rule = &rules->rule[loc];
 	memset(fs, 0, sizeof(*fs));
 	fs->location = loc;
-	if (rule->n_proto == htons(ETH_P_IP)) {
-		fs->flow_type = TCP_V4_FLOW;
-		fs->h_u.tcp_ip4_spec.pdst = rule->port;
-		fs->m_u.tcp_ip4_spec.pdst = htons(U16_MAX);
-	} else {
-		fs->flow_type = TCP_V6_FLOW;
-		fs->h_u.tcp_ip6_spec.pdst = rule->port;
-		fs->m_u.tcp_ip6_spec.pdst = htons(U16_MAX);
-	}
+	fs->flow_type = rule->flow_type;
+	fs->h_u = rule->value;
+	fs->m_u = rule->mask;
 	if (rule->is_ctx) {
 		fs->flow_type |= FLOW_RSS;
 		info->rss_context = rule->dest;
@@ -172,9 +219,10 @@ int nsim_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info,
 	struct netdevsim *ns = netdev_priv(dev);
 	const struct nsim_rules *rules;
 
-	rules = rtnl_dereference(ns->rules);
-	if (!rules)
+	/* VFs have no rules, and no instance lock in ethtool operations */
+	if (!rcu_access_pointer(ns->rules))
 		return -EOPNOTSUPP;
+	rules = netdev_lock_dereference(ns->rules, dev);
 
 	switch (info->cmd) {
 	case ETHTOOL_GRXCLSRLCNT:
@@ -190,40 +238,34 @@ int nsim_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info,
 	}
 }
 
-/* A rule may match the whole destination port and nothing else */
+/* A rule may match bits of the addresses and ports, and nothing else */
 static int nsim_rule_parse(const struct net_device *dev,
 			   const struct ethtool_rxnfc *info,
 			   struct nsim_rule *rule)
 {
 	const struct ethtool_rx_flow_spec *fs = &info->fs;
-	union ethtool_flow_union mask = fs->m_u;
-	__be16 port_mask;
+	size_t len;
 
-	switch (fs->flow_type & ~FLOW_RSS) {
+	rule->flow_type = fs->flow_type & ~FLOW_RSS;
+	switch (rule->flow_type) {
 	case TCP_V4_FLOW:
-		rule->n_proto = htons(ETH_P_IP);
-		rule->port = fs->h_u.tcp_ip4_spec.pdst;
-		port_mask = mask.tcp_ip4_spec.pdst;
-		mask.tcp_ip4_spec.pdst = 0;
+	case UDP_V4_FLOW:
+		len = offsetof(struct ethtool_tcpip4_spec, tos);
 		break;
 	case TCP_V6_FLOW:
-		rule->n_proto = htons(ETH_P_IPV6);
-		rule->port = fs->h_u.tcp_ip6_spec.pdst;
-		port_mask = mask.tcp_ip6_spec.pdst;
-		mask.tcp_ip6_spec.pdst = 0;
+	case UDP_V6_FLOW:
+		len = offsetof(struct ethtool_tcpip6_spec, tclass);
 		break;
 	default:
 		return -EOPNOTSUPP;
 	}
-
-	if (port_mask != htons(U16_MAX) || memchr_inv(&mask, 0, sizeof(mask)))
+	if (memchr_inv(fs->m_u.hdata + len, 0, sizeof(fs->m_u.hdata) - len))
 		return -EOPNOTSUPP;
 
+	rule->value = fs->h_u;
+	rule->mask = fs->m_u;
 	rule->is_ctx = fs->flow_type & FLOW_RSS;
 	if (rule->is_ctx) {
-		/* The device's own table may not be in force */
-		if (!info->rss_context)
-			return -EOPNOTSUPP;
 		/* The core has checked that the context exists */
 		rule->dest = info->rss_context;
 		return fs->ring_cookie ? -EINVAL : 0;
@@ -272,7 +314,8 @@ static int nsim_rule_delete(struct netdevsim *ns, u32 loc)
 
 	if (loc >= NSIM_RULES_MAX)
 		return -EINVAL;
-	if (!test_bit(loc, rtnl_dereference(ns->rules)->used))
+	rules = netdev_lock_dereference(ns->rules, ns->netdev);
+	if (!test_bit(loc, rules->used))
 		return -ENOENT;
 
 	rules = nsim_rules_copy(ns);
@@ -308,7 +351,7 @@ int nsim_set_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info)
  *
  * Devices for which this isn't called refuse the ethtool operations.
  *
- * Context: Process context with RTNL held.
+ * Context: Process context.
  * Return: 0 or -ENOMEM.
  */
 int nsim_ntuple_init(struct netdevsim *ns)
@@ -326,11 +369,11 @@ int nsim_ntuple_init(struct netdevsim *ns)
 
 /**
  * nsim_ntuple_uninit() - free the table of ntuple rules
- * @ns: device that nobody can send to any more
+ * @ns: device that isn't registered, and that nobody can send to any more
  *
- * Context: Process context with RTNL held.
+ * Context: Process context.
  */
 void nsim_ntuple_uninit(struct netdevsim *ns)
 {
-	kfree(rcu_replace_pointer(ns->rules, NULL, lockdep_rtnl_is_held()));
+	kfree(rcu_replace_pointer(ns->rules, NULL, true));
 }

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ethtool operations of receive side scaling: hash key, indirection table
- * and RSS contexts. What a packet does with them is in steer.c.
+ * The ethtool operations of receive side scaling: hash key, hashed header
+ * fields, indirection table and RSS contexts. What a packet does with them is in
+ * steer.c.
  *
- * As in some NICs there is one key for all contexts, and no choice of header
- * fields or hash function.
+ * As in some NICs there is one key for all contexts, and no choice of hash
+ * function.
  */
 
+#include <linux/err.h>
 #include <linux/ethtool.h>
 #include <linux/netdevice.h>
-#include <linux/rtnetlink.h>
 #include <linux/string.h>
+#include <linux/xarray.h>
+#include <net/netdev_lock.h>
 
 #include "netdevsim.h"
 #include "steer.h"
@@ -33,7 +36,7 @@ void nsim_rss_fill_default(struct nsim_steer *steer, u32 queues)
  * @ns: device
  * @queues: number of RX queues that it is to have
  *
- * Context: Process context with RTNL held.
+ * Context: Process context with the device's instance lock held.
  * Return: Tables to publish when it has them, or to kfree(); NULL if it has no
  * tables or user space has set the indirection table; ERR_PTR(-ENOMEM).
  */
@@ -77,9 +80,10 @@ int nsim_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *rxfh)
 	const struct nsim_steer *steer;
 	unsigned int i;
 
-	steer = rtnl_dereference(ns->steer);
-	if (!steer)
+	/* VFs have no tables, and no instance lock in ethtool operations */
+	if (!rcu_access_pointer(ns->steer))
 		return -EOPNOTSUPP;
+	steer = netdev_lock_dereference(ns->steer, dev);
 
 	rxfh->hfunc = ETH_RSS_HASH_TOP;
 	if (rxfh->key)
@@ -91,66 +95,135 @@ int nsim_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *rxfh)
 	return 0;
 }
 
-/* Change the given settings of one context, 0 is the device's own */
-static int nsim_rss_write(struct net_device *dev, u32 ctx, u8 hfunc,
-			  const u8 *key, const u32 *indir)
+/* Begin a change of the RSS settings, publish the copy or free it */
+static struct nsim_steer *nsim_rss_begin(struct net_device *dev, u8 hfunc)
 {
 	struct netdevsim *ns = netdev_priv(dev);
 	struct nsim_steer *steer;
-	unsigned int i;
 
 	if (!rcu_access_pointer(ns->steer))
-		return -EOPNOTSUPP;
+		return ERR_PTR(-EOPNOTSUPP);
 	if (hfunc != ETH_RSS_HASH_NO_CHANGE && hfunc != ETH_RSS_HASH_TOP)
-		return -EOPNOTSUPP;
+		return ERR_PTR(-EOPNOTSUPP);
 
 	steer = nsim_steer_copy(ns);
-	if (!steer)
-		return -ENOMEM;
+	return steer ?: ERR_PTR(-ENOMEM);
+}
 
-	if (key)
-		memcpy(steer->key, key, sizeof(steer->key));
-	if (indir) {
-		for (i = 0; i < NSIM_RSS_INDIR_SIZE; i++)
-			steer->indir[ctx][i] = indir[i];
-		/* From now on, also if it's the default one again */
-		if (!ctx)
-			steer->indir_set = true;
-	}
-	nsim_steer_publish(ns, steer);
+static void nsim_rss_set_indir(struct nsim_steer *steer, u32 ctx,
+			       const u32 *indir)
+{
+	unsigned int i;
 
-	return 0;
+	for (i = 0; i < NSIM_RSS_INDIR_SIZE; i++)
+		steer->indir[ctx][i] = indir[i];
 }
 
 int nsim_set_rxfh(struct net_device *dev, struct ethtool_rxfh_param *rxfh,
 		  struct netlink_ext_ack *extack)
 {
-	return nsim_rss_write(dev, 0, rxfh->hfunc, rxfh->key, rxfh->indir);
+	struct nsim_steer *steer;
+
+	steer = nsim_rss_begin(dev, rxfh->hfunc);
+	if (IS_ERR(steer))
+		return PTR_ERR(steer);
+
+	if (rxfh->key)
+		memcpy(steer->key, rxfh->key, sizeof(steer->key));
+	if (rxfh->indir) {
+		nsim_rss_set_indir(steer, 0, rxfh->indir);
+		/* From now on, also if it's the default one again */
+		steer->indir_set = true;
+	}
+	nsim_steer_publish(netdev_priv(dev), steer);
+
+	return 0;
+}
+
+/* The header fields that can be hashed, none if the flow type isn't known */
+static u32 nsim_rss_all_fields(u32 flow_type)
+{
+	switch (flow_type) {
+	case TCP_V4_FLOW:
+	case UDP_V4_FLOW:
+	case TCP_V6_FLOW:
+	case UDP_V6_FLOW:
+		return RXH_IP_SRC | RXH_IP_DST | RXH_L4_B_0_1 | RXH_L4_B_2_3;
+	case IPV4_FLOW:
+	case IPV6_FLOW:
+		return RXH_IP_SRC | RXH_IP_DST;
+	default:
+		return 0;
+	}
+}
+
+/**
+ * nsim_rss_fill_fields() - have all header fields hashed
+ * @steer: tables that are not published yet
+ * @ctx: RSS context, 0 is the device's own
+ */
+void nsim_rss_fill_fields(struct nsim_steer *steer, u32 ctx)
+{
+	u32 type;
+
+	for (type = 0; type < NSIM_RSS_FLOW_TYPES; type++)
+		steer->fields[ctx][type] = nsim_rss_all_fields(type);
+}
+
+/* The core leaves it to the driver to refuse unknown flow types and contexts */
+static int nsim_rss_check_fields(struct net_device *dev,
+				 const struct ethtool_rxfh_fields *fields)
+{
+	struct netdevsim *ns = netdev_priv(dev);
+
+	if (!rcu_access_pointer(ns->steer) ||
+	    !nsim_rss_all_fields(fields->flow_type))
+		return -EOPNOTSUPP;
+	if (fields->rss_context &&
+	    !xa_load(&dev->ethtool->rss_ctx, fields->rss_context))
+		return -ENOENT;
+
+	return 0;
 }
 
 int nsim_get_rxfh_fields(struct net_device *dev,
 			 struct ethtool_rxfh_fields *fields)
 {
 	struct netdevsim *ns = netdev_priv(dev);
+	const struct nsim_steer *steer;
+	int err;
 
-	if (!rcu_access_pointer(ns->steer))
+	err = nsim_rss_check_fields(dev, fields);
+	if (err)
+		return err;
+
+	steer = netdev_lock_dereference(ns->steer, dev);
+	fields->data = steer->fields[fields->rss_context][fields->flow_type];
+
+	return 0;
+}
+
+int nsim_set_rxfh_fields(struct net_device *dev,
+			 const struct ethtool_rxfh_fields *fields,
+			 struct netlink_ext_ack *extack)
+{
+	struct nsim_steer *steer;
+	int err;
+
+	err = nsim_rss_check_fields(dev, fields);
+	if (err)
+		return err;
+	if (fields->data & ~nsim_rss_all_fields(fields->flow_type))
 		return -EOPNOTSUPP;
 
-	switch (fields->flow_type) {
-	case TCP_V4_FLOW:
-	case UDP_V4_FLOW:
-	case TCP_V6_FLOW:
-	case UDP_V6_FLOW:
-		fields->data = RXH_IP_SRC | RXH_IP_DST |
-			       RXH_L4_B_0_1 | RXH_L4_B_2_3;
-		return 0;
-	case IPV4_FLOW:
-	case IPV6_FLOW:
-		fields->data = RXH_IP_SRC | RXH_IP_DST;
-		return 0;
-	default:
-		return -EOPNOTSUPP;
-	}
+	steer = nsim_rss_begin(dev, ETH_RSS_HASH_NO_CHANGE);
+	if (IS_ERR(steer))
+		return PTR_ERR(steer);
+
+	steer->fields[fields->rss_context][fields->flow_type] = fields->data;
+	nsim_steer_publish(netdev_priv(dev), steer);
+
+	return 0;
 }
 
 int nsim_create_rxfh_context(struct net_device *dev,
@@ -160,11 +233,13 @@ int nsim_create_rxfh_context(struct net_device *dev,
 {
 	u32 queues = dev->real_num_rx_queues;
 	u32 *indir = rxfh->indir;
+	struct nsim_steer *steer;
 	unsigned int i;
 
 	/* Without tables the context has no room for one */
-	if (!nsim_get_rxfh_indir_size(dev))
-		return -EOPNOTSUPP;
+	steer = nsim_rss_begin(dev, rxfh->hfunc);
+	if (IS_ERR(steer))
+		return PTR_ERR(steer);
 
 	if (!indir) {
 		indir = ethtool_rxfh_context_indir(ctx);
@@ -173,7 +248,11 @@ int nsim_create_rxfh_context(struct net_device *dev,
 	}
 	ctx->hfunc = ETH_RSS_HASH_TOP;
 
-	return nsim_rss_write(dev, rxfh->rss_context, rxfh->hfunc, NULL, indir);
+	nsim_rss_set_indir(steer, rxfh->rss_context, indir);
+	nsim_rss_fill_fields(steer, rxfh->rss_context);
+	nsim_steer_publish(netdev_priv(dev), steer);
+
+	return 0;
 }
 
 int nsim_modify_rxfh_context(struct net_device *dev,
@@ -181,8 +260,17 @@ int nsim_modify_rxfh_context(struct net_device *dev,
 			     const struct ethtool_rxfh_param *rxfh,
 			     struct netlink_ext_ack *extack)
 {
-	return nsim_rss_write(dev, rxfh->rss_context, rxfh->hfunc, NULL,
-			      rxfh->indir);
+	struct nsim_steer *steer;
+
+	steer = nsim_rss_begin(dev, rxfh->hfunc);
+	if (IS_ERR(steer))
+		return PTR_ERR(steer);
+
+	if (rxfh->indir)
+		nsim_rss_set_indir(steer, rxfh->rss_context, rxfh->indir);
+	nsim_steer_publish(netdev_priv(dev), steer);
+
+	return 0;
 }
 
 int nsim_remove_rxfh_context(struct net_device *dev,
@@ -190,7 +278,7 @@ int nsim_remove_rxfh_context(struct net_device *dev,
 			     struct netlink_ext_ack *extack)
 {
 	/* The core has checked that no rule refers to it, and creating it
-	 * again writes the table.
+	 * again writes table and fields.
 	 */
 	return 0;
 }

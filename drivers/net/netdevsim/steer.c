@@ -4,7 +4,8 @@
  *
  * This imitates a NIC: packets are hashed, and the hash picks an entry of an
  * indirection table. The hash is Toeplitz over the addresses and, for TCP and
- * UDP, the ports. Packets other than IP hash to zero.
+ * UDP, the ports, as far as user space wants them. Packets other than IP hash
+ * to zero.
  *
  * Unlike a NIC it lets the sender choose at first: until user space sets the
  * indirection table of the device, the index of the TX queue is the index of
@@ -15,11 +16,11 @@
 
 #include <linux/if_ether.h>
 #include <linux/netdevice.h>
-#include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/unaligned.h>
 #include <net/flow_dissector.h>
+#include <net/netdev_lock.h>
 
 #include "netdevsim.h"
 #include "steer.h"
@@ -34,13 +35,13 @@ static_assert(NSIM_HASH_INPUT_MAX + sizeof(u32) <= NSIM_RSS_KEY_SIZE);
  * nsim_steer_copy() - begin a change of the RSS tables
  * @ns: device, with tables
  *
- * Context: Process context with RTNL held.
+ * Context: Process context with the device's instance lock held.
  * Return: A copy to change and then publish or kfree(), NULL without memory.
  */
 struct nsim_steer *nsim_steer_copy(struct netdevsim *ns)
 {
-	return kmemdup(rtnl_dereference(ns->steer), sizeof(struct nsim_steer),
-		       GFP_KERNEL_ACCOUNT);
+	return kmemdup(netdev_lock_dereference(ns->steer, ns->netdev),
+		       sizeof(struct nsim_steer), GFP_KERNEL_ACCOUNT);
 }
 
 /**
@@ -51,11 +52,13 @@ struct nsim_steer *nsim_steer_copy(struct netdevsim *ns)
  * Packets that are being looked up may still be put on a queue by the
  * previous tables.
  *
- * Context: Process context with RTNL held since the copy was made.
+ * Context: Process context with the device's instance lock held since the copy
+ *	    was made.
  */
 void nsim_steer_publish(struct netdevsim *ns, struct nsim_steer *steer)
 {
-	steer = rcu_replace_pointer(ns->steer, steer, lockdep_rtnl_is_held());
+	steer = rcu_replace_pointer(ns->steer, steer,
+				    lockdep_is_held(&ns->netdev->lock));
 	kfree_rcu(steer, rcu);
 }
 
@@ -86,11 +89,22 @@ void nsim_flow_dissect(const struct net_device *dev, const struct sk_buff *skb,
 		memset(keys, 0, sizeof(*keys));
 }
 
-static bool nsim_flow_has_ports(const struct flow_keys *keys)
+static u32 nsim_flow_type(const struct flow_keys *keys)
 {
-	return !(keys->control.flags & FLOW_DIS_IS_FRAGMENT) &&
-	       (keys->basic.ip_proto == IPPROTO_TCP ||
-		keys->basic.ip_proto == IPPROTO_UDP);
+	bool v4 = keys->control.addr_type == FLOW_DISSECTOR_KEY_IPV4_ADDRS;
+
+	/* Only the first fragment has ports, and all go to one queue */
+	if (keys->control.flags & FLOW_DIS_IS_FRAGMENT)
+		return v4 ? IPV4_FLOW : IPV6_FLOW;
+
+	switch (keys->basic.ip_proto) {
+	case IPPROTO_TCP:
+		return v4 ? TCP_V4_FLOW : TCP_V6_FLOW;
+	case IPPROTO_UDP:
+		return v4 ? UDP_V4_FLOW : UDP_V6_FLOW;
+	default:
+		return v4 ? IPV4_FLOW : IPV6_FLOW;
+	}
 }
 
 static u32 nsim_toeplitz(const u8 *key, const u8 *input, size_t len)
@@ -112,33 +126,59 @@ static u32 nsim_toeplitz(const u8 *key, const u8 *input, size_t len)
 	return hash;
 }
 
-static u32 nsim_flow_hash(const struct nsim_steer *steer,
+/* The selected fields, one behind the other without gaps */
+static size_t nsim_hash_input(u8 *input, const struct flow_keys *keys,
+			      size_t addr_len, u32 fields)
+{
+	const u8 *addrs = (const u8 *)&keys->addrs;
+	const struct {
+		u32 field;
+		const void *data;
+		size_t len;
+	} parts[] = {
+		{ RXH_IP_SRC, addrs, addr_len },
+		{ RXH_IP_DST, addrs + addr_len, addr_len },
+		{ RXH_L4_B_0_1, &keys->ports.src, sizeof(keys->ports.src) },
+		{ RXH_L4_B_2_3, &keys->ports.dst, sizeof(keys->ports.dst) },
+	};
+	unsigned int i;
+	size_t len = 0;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (!(fields & parts[i].field))
+			continue;
+		memcpy(input + len, parts[i].data, parts[i].len);
+		len += parts[i].len;
+	}
+
+	return len;
+}
+
+static u32 nsim_flow_hash(const struct nsim_steer *steer, u32 ctx,
 			  const struct flow_keys *keys,
 			  enum pkt_hash_types *type)
 {
 	u8 input[NSIM_HASH_INPUT_MAX];
 	size_t len;
+	u32 fields;
+
+	fields = steer->fields[ctx][nsim_flow_type(keys)];
 
 	switch (keys->control.addr_type) {
 	case FLOW_DISSECTOR_KEY_IPV4_ADDRS:
-		len = sizeof(keys->addrs.v4addrs);
+		len = nsim_hash_input(input, keys, sizeof(struct in_addr),
+				      fields);
 		break;
 	case FLOW_DISSECTOR_KEY_IPV6_ADDRS:
-		len = sizeof(keys->addrs.v6addrs);
+		len = nsim_hash_input(input, keys, sizeof(struct in6_addr),
+				      fields);
 		break;
 	default:
 		*type = PKT_HASH_TYPE_NONE;
 		return 0;
 	}
-	memcpy(input, &keys->addrs, len);
-	*type = PKT_HASH_TYPE_L3;
-
-	if (nsim_flow_has_ports(keys)) {
-		memcpy(input + len, &keys->ports.ports,
-		       sizeof(keys->ports.ports));
-		len += sizeof(keys->ports.ports);
-		*type = PKT_HASH_TYPE_L4;
-	}
+	*type = fields & (RXH_L4_B_0_1 | RXH_L4_B_2_3) ? PKT_HASH_TYPE_L4 :
+							 PKT_HASH_TYPE_L3;
 
 	return nsim_toeplitz(steer->key, input, len);
 }
@@ -148,7 +188,7 @@ static u32 nsim_flow_hash(const struct nsim_steer *steer,
  * @ns: receiving device
  * @skb: the packet as it's sent, data at the Ethernet header; gets the hash
  *	 if receive hashing (NETIF_F_RXHASH) is on
- * @ctx: RSS context whose table decides, 0 is the device's own
+ * @ctx: RSS context whose fields and table decide, 0 is the device's own
  *
  * Context: Any, under rcu_read_lock().
  * Return: Index of an RX queue, which may be gone if the number of queues is
@@ -173,7 +213,7 @@ int nsim_rss_rxq(struct netdevsim *ns, struct sk_buff *skb, u32 ctx)
 		return -ENOENT;
 
 	nsim_flow_dissect(dev, skb, &keys);
-	hash = nsim_flow_hash(steer, &keys, &type);
+	hash = nsim_flow_hash(steer, ctx, &keys, &type);
 	if (report)
 		skb_set_hash(skb, hash, type);
 
@@ -187,7 +227,7 @@ int nsim_rss_rxq(struct netdevsim *ns, struct sk_buff *skb, u32 ctx)
  * Devices for which this isn't called refuse the ethtool operations, and
  * their senders choose the RX queue.
  *
- * Context: Process context with RTNL held.
+ * Context: Process context.
  * Return: 0 or -ENOMEM.
  */
 int nsim_steer_init(struct netdevsim *ns)
@@ -200,8 +240,10 @@ int nsim_steer_init(struct netdevsim *ns)
 
 	netdev_rss_key_fill(steer->key, sizeof(steer->key));
 	nsim_rss_fill_default(steer, ns->netdev->real_num_rx_queues);
+	nsim_rss_fill_fields(steer, 0);
 	rcu_assign_pointer(ns->steer, steer);
 
+	ns->netdev->features |= NETIF_F_RXHASH;
 	ns->netdev->hw_features |= NETIF_F_RXHASH;
 
 	return 0;
@@ -209,11 +251,11 @@ int nsim_steer_init(struct netdevsim *ns)
 
 /**
  * nsim_steer_uninit() - free the RSS tables
- * @ns: device that nobody can send to any more
+ * @ns: device that isn't registered, and that nobody can send to any more
  *
- * Context: Process context with RTNL held.
+ * Context: Process context.
  */
 void nsim_steer_uninit(struct netdevsim *ns)
 {
-	kfree(rcu_replace_pointer(ns->steer, NULL, lockdep_rtnl_is_held()));
+	kfree(rcu_replace_pointer(ns->steer, NULL, true));
 }

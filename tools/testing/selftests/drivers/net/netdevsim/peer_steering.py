@@ -37,7 +37,10 @@ SO_INCOMING_NAPI_ID = 56
 SO_ATTACH_FILTER = 26
 AF = {4: socket.AF_INET, 6: socket.AF_INET6}
 
+PROTOS = ("tcp", "udp")
 IPVERS = [KsftNamedVariant("ipv4", 4), KsftNamedVariant("ipv6", 6)]
+FLOWS = [KsftNamedVariant(f"{proto}{ipver}", proto, ipver)
+         for proto in PROTOS for ipver in AF]
 
 # The verification suite of Microsoft's RSS specification: the key, then
 # source, destination, hash with addresses only, hash with ports
@@ -53,13 +56,8 @@ RSS_VECTORS = [
 ]
 
 
-def toeplitz(key, src, dst, sport=None, dport=None):
-    """ The hash of a flow, with plain integers """
-    af = socket.AF_INET6 if ":" in src else socket.AF_INET
-    data = socket.inet_pton(af, src) + socket.inet_pton(af, dst)
-    if sport is not None:
-        data += struct.pack("!HH", sport, dport)
-
+def toeplitz_bytes(key, data):
+    """ The hash of bytes, with plain integers """
     bits = int.from_bytes(data, "big")
     nbits = len(data) * 8
     key_bits = int.from_bytes(key, "big")
@@ -68,6 +66,15 @@ def toeplitz(key, src, dst, sport=None, dport=None):
         if bits >> (nbits - 1 - i) & 1:
             res ^= key_bits >> (len(key) * 8 - 32 - i) & 0xffffffff
     return res
+
+
+def toeplitz(key, src, dst, sport=None, dport=None):
+    """ The hash of a flow """
+    af = socket.AF_INET6 if ":" in src else socket.AF_INET
+    data = socket.inet_pton(af, src) + socket.inet_pton(af, dst)
+    if sport is not None:
+        data += struct.pack("!HH", sport, dport)
+    return toeplitz_bytes(key, data)
 
 
 def rss_get(cfg, **kwargs):
@@ -125,12 +132,16 @@ def sender_queue(cfg, queue):
         cmd(f"tc qdisc del {dev} clsact", host=cfg.remote)
 
 
+def addresses(cfg, ipver, addr_v=None, remote_addr_v=None):
+    """ The addresses of the device and its peer, unless others are given """
+    return ((addr_v or cfg.addr_v)[str(ipver)],
+            (remote_addr_v or cfg.remote_addr_v)[str(ipver)])
+
+
 @contextlib.contextmanager
-def flow(cfg, ipver, dport, *, sport=0, mss=None, addr_v=None,
-         remote_addr_v=None):
+def tcp_flow(cfg, ipver, dport, *, sport=0, mss=None, **addrs):
     """ A TCP connection from the peer: its two sockets, the receiver first """
-    addr = (addr_v or cfg.addr_v)[str(ipver)]
-    remote_addr = (remote_addr_v or cfg.remote_addr_v)[str(ipver)]
+    addr, remote_addr = addresses(cfg, ipver, **addrs)
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(
             socket.create_server((addr, dport), family=AF[ipver]))
@@ -150,15 +161,32 @@ def flow(cfg, ipver, dport, *, sport=0, mss=None, addr_v=None,
         yield rx, tx
 
 
-def arrives_at(cfg, ipver, dport, **kwargs):
-    """ The queue that TCP from the peer to a port arrives on """
+@contextlib.contextmanager
+def udp_flow(cfg, ipver, dport, *, sport=0, **addrs):
+    """ UDP sockets here and at the peer: the receiver, the sender """
+    addr, remote_addr = addresses(cfg, ipver, **addrs)
+    with contextlib.ExitStack() as stack:
+        rx = stack.enter_context(socket.socket(AF[ipver], socket.SOCK_DGRAM))
+        with NetNSEnter(cfg.remote.name):
+            tx = stack.enter_context(
+                socket.socket(AF[ipver], socket.SOCK_DGRAM))
+        rx.settimeout(5)
+        rx.bind((addr, dport))
+        tx.bind((remote_addr, sport))
+        tx.connect((addr, dport))
+        yield rx, tx
+
+
+def arrives_at(cfg, ipver, dport, *, proto="tcp", size=1, **kwargs):
+    """ The queue that a flow from the peer to a port arrives on """
     queues = cfg.netnl.queue_get({"ifindex": cfg.ifindex}, dump=True)
     by_napi = {q["napi-id"]: q["id"] for q in queues
                if q["type"] == "rx" and "napi-id" in q}
 
+    flow = {"tcp": tcp_flow, "udp": udp_flow}[proto]
     with flow(cfg, ipver, dport, **kwargs) as (rx, tx):
-        tx.sendall(b"x")
-        rx.recv(1)
+        tx.send(bytes(size))
+        ksft_eq(len(rx.recv(size)), size)
         napi_id = rx.getsockopt(socket.SOL_SOCKET, SO_INCOMING_NAPI_ID)
     if napi_id not in by_napi:
         raise KsftSkipEx("need the NAPI ID of a socket (NET_RX_BUSY_POLL)")
@@ -168,7 +196,7 @@ def arrives_at(cfg, ipver, dport, **kwargs):
 def ports_at(cfg, ports, **kwargs):
     """ The queues that ports arrive on over IPv4, over IPv6 """
     return [[arrives_at(cfg, ipver, port, **kwargs) for port in ports]
-            for ipver in (4, 6)]
+            for ipver in AF]
 
 
 def check_hash_to_queue(cfg, ipver, table):
@@ -292,15 +320,7 @@ def test_hash_reported(pair, ipver):
     addr = cfg.addr_v[str(ipver)], cfg.remote_addr_v[str(ipver)]
     dport, sport = rand_ports(2)
 
-    with contextlib.ExitStack() as stack:
-        rx = stack.enter_context(socket.socket(AF[ipver], socket.SOCK_DGRAM))
-        with NetNSEnter(cfg.remote.name):
-            tx = stack.enter_context(
-                socket.socket(AF[ipver], socket.SOCK_DGRAM))
-        rx.settimeout(5)
-        rx.bind((addr[0], dport))
-        tx.bind((addr[1], sport))
-        tx.connect((addr[0], dport))
+    with udp_flow(cfg, ipver, dport, sport=sport) as (rx, tx):
         cut_by_hash(rx, toeplitz(RSS_KEY, addr[1], addr[0], sport, dport))
 
         lengths = []
@@ -315,25 +335,119 @@ def test_hash_reported(pair, ipver):
         ksft_eq(arrives_at(cfg, ipver, dport), 2)
 
 
-@ksft_variants(IPVERS)
-def test_rule(pair, ipver):
-    """ A rule moves its port of its IP version, until it's deleted """
+@ksft_variants(FLOWS)
+def test_rule(pair, proto, ipver):
+    """ A rule moves its port of its protocols, until it's deleted """
     cfg = pair()
     port, other = rand_ports(2)
 
     def check(is_set, rest):
-        want = [[rest, rest], [rest, rest]]
-        if is_set:
-            want[ipver == 6][0] = 3
-        ksft_eq(ports_at(cfg, [port, other]), want)
+        for any_proto in PROTOS:
+            want = [[rest, rest], [rest, rest]]
+            if is_set and any_proto == proto:
+                want[ipver == 6][0] = 3
+            ksft_eq(ports_at(cfg, [port, other], proto=any_proto), want)
 
     with sender_queue(cfg, 1):
-        rule = add_rule(cfg, f"flow-type tcp{ipver} dst-port {port} action 3")
+        rule = add_rule(
+            cfg, f"flow-type {proto}{ipver} dst-port {port} action 3")
         check(True, 1)
         set_indir(cfg, "equal 1")
         check(True, 0)
         del_rule(cfg, rule)
         check(False, 0)
+
+
+def add_addresses(cfg, host, dev, remote=None):
+    """ Two more addresses of a device, for addr_v or remote_addr_v """
+    addr_v = {"4": f"{cfg.nsim_v4_pfx}{host}", "6": f"{cfg.nsim_v6_pfx}{host}"}
+    ip(f"addr add {addr_v['4']}/24 dev {dev}", host=remote)
+    ip(f"addr add {addr_v['6']}/64 dev {dev} nodad", host=remote)
+    return addr_v
+
+
+@ksft_variants([
+    KsftNamedVariant(".".join(fields), *fields)
+    for fields in (["src-ip"], ["dst-ip"], ["src-port"], ["dst-port"],
+                   ["src-ip", "dst-ip", "src-port", "dst-port"])])
+def test_rule_fields(pair, *fields):
+    """ A rule moves the flow that has its fields, and none that differs """
+    cfg = pair()
+    dport, other_dport, sport, other_sport = rand_ports(4)
+    # What is another value of a field
+    others = {
+        "src-ip": {"remote_addr_v": add_addresses(
+            cfg, 12, cfg.remote_ifname, cfg.remote)},
+        "dst-ip": {"addr_v": add_addresses(cfg, 11, cfg.ifname)},
+        "src-port": {"sport": other_sport},
+        "dst-port": {"dport": other_dport},
+    }
+
+    with sender_queue(cfg, 1):
+        for variant in FLOWS:
+            proto, ipver = variant.params
+            value = {"src-ip": cfg.remote_addr_v[str(ipver)],
+                     "dst-ip": cfg.addr_v[str(ipver)],
+                     "src-port": sport, "dst-port": dport}
+            this = {"proto": proto, "dport": dport, "sport": sport}
+            match = " ".join(f"{field} {value[field]}" for field in fields)
+
+            rule = add_rule(cfg, f"flow-type {proto}{ipver} {match} action 3")
+            ksft_eq(arrives_at(cfg, ipver, **this), 3, variant.name)
+            for field, other in others.items():
+                ksft_eq(arrives_at(cfg, ipver, **(this | other)),
+                        1 if field in fields else 3,
+                        f"{variant.name}, other {field}")
+            del_rule(cfg, rule)
+
+
+@ksft_variants(FLOWS)
+def test_rule_mask(pair, proto, ipver):
+    """ Bits that the mask leaves out don't matter, the other bits do """
+    cfg = pair()
+    port, = rand_ports(1)
+    flow_type = f"flow-type {proto}{ipver}"
+    # For ethtool a mask has the bits that don't matter
+    mask = "0.0.0.15" if ipver == 4 else "::f"
+    value = cfg.remote_addr_v[str(ipver)]
+
+    def at(dport, **addrs):
+        return arrives_at(cfg, ipver, dport, proto=proto, **addrs)
+
+    with sender_queue(cfg, 1):
+        rule = add_rule(cfg, f"{flow_type} dst-port {port} m 0x101 action 3")
+        ksft_eq([at(port ^ bits) for bits in (0, 1, 0x100, 0x101, 2, 0x200)],
+                [3, 3, 3, 3, 1, 1])
+        del_rule(cfg, rule)
+
+        add_rule(cfg, f"{flow_type} src-ip {value} m {mask} action 3")
+        near, far = (add_addresses(cfg, host, cfg.remote_ifname, cfg.remote)
+                     for host in (9, 22))
+        ksft_eq([at(port), at(port, remote_addr_v=near),
+                 at(port, remote_addr_v=far)], [3, 3, 1])
+
+
+def test_rule_any(pair):
+    """ A rule without fields moves all flows of its type """
+    cfg = pair()
+    ports = rand_ports(2)
+    with sender_queue(cfg, 1):
+        add_rule(cfg, "flow-type udp6 action 3")
+        ksft_eq(ports_at(cfg, ports, proto="udp"), [[1, 1], [3, 3]])
+        ksft_eq(ports_at(cfg, ports), [[1, 1], [1, 1]])
+
+
+@ksft_variants(IPVERS)
+def test_rule_fragments(pair, ipver):
+    """ Fragments, of which only one has ports, match no rule """
+    cfg = pair()
+    port, = rand_ports(1)
+    with sender_queue(cfg, 1):
+        add_rule(cfg, f"flow-type udp{ipver} dst-ip "
+                      f"{cfg.addr_v[str(ipver)]} action 3")
+        for size, queue in ((1000, 3), (4000, 1)):
+            ksft_eq(arrives_at(cfg, ipver, port, proto="udp", size=size),
+                    queue, f"{size} bytes")
 
 
 def test_rule_order(pair):
@@ -380,46 +494,62 @@ def test_rule_vlan(pair):
 def test_rule_values(pair):
     """ Rules are listed as they were added, and all locations can be used """
     cfg = pair()
-    port, = rand_ports(1)
-    used = {
-        add_rule(cfg, f"flow-type tcp4 dst-port {port} action 2", loc=7),
-        add_rule(cfg, f"flow-type tcp6 dst-port {port} action 1"),
-    }
+    rules = [
+        ("flow-type tcp4 dst-port 80 action 2",
+         ["Rule Type: TCP over IPv4", "Dest port: 80 mask: 0x0",
+          "Src port: 0 mask: 0xffff",
+          "Dest IP addr: 0.0.0.0 mask: 255.255.255.255",
+          "Action: Direct to queue 2"]),
+        ("flow-type udp4 src-ip 192.0.2.2 m 0.0.0.15 dst-ip 192.0.2.1 action 0",
+         ["Rule Type: UDP over IPv4", "Src IP addr: 192.0.2.2 mask: 0.0.0.15",
+          "Dest IP addr: 192.0.2.1 mask: 0.0.0.0",
+          "Dest port: 0 mask: 0xffff", "Action: Direct to queue 0"]),
+        ("flow-type tcp6 dst-ip 2001:db8::1 src-port 5 m 0xf00 action 1",
+         ["Rule Type: TCP over IPv6", "Dest IP addr: 2001:db8::1 mask: ::",
+          "Src port: 5 mask: 0xf00", "Dest port: 0 mask: 0xffff",
+          "Action: Direct to queue 1"]),
+        ("flow-type udp6 src-ip 2001:db8::2 src-port 6 dst-port 7 action 3",
+         ["Rule Type: UDP over IPv6", "Src IP addr: 2001:db8::2 mask: ::",
+          "Src port: 6 mask: 0x0", "Dest port: 7 mask: 0x0",
+          "Action: Direct to queue 3"]),
+    ]
+    used = {add_rule(cfg, rules[0][0], loc=7): rules[0]}
+    used |= {add_rule(cfg, rule[0]): rule for rule in rules[1:]}
+    ksft_eq(len(used), len(rules))
 
-    for rule in used:
-        want = {7: (4, 2)}.get(rule, (6, 1))
-        out = ethtool(f"-n {cfg.ifname} rule {rule}").stdout
-        for line in (f"Rule Type: TCP over IPv{want[0]}",
-                     f"Dest port: {port} mask: 0x0",
-                     f"Action: Direct to queue {want[1]}"):
+    for rule_id, (_, lines) in used.items():
+        out = ethtool(f"-n {cfg.ifname} rule {rule_id}").stdout
+        for line in lines:
             ksft_in(line, out)
 
-    while len(used) < MAX_RULES:
-        used.add(add_rule(cfg, f"flow-type tcp4 dst-port {port} action 0"))
+    ids = set(used)
+    while len(ids) < MAX_RULES:
+        ids.add(add_rule(cfg, "flow-type tcp4 dst-port 80 action 0"))
     ksft_in(f"Total {MAX_RULES} rules", ethtool(f"-n {cfg.ifname}").stdout)
     with ksft_raises(CmdExitFailure):
-        add_rule(cfg, f"flow-type tcp4 dst-port {port} action 0")
+        add_rule(cfg, "flow-type tcp4 dst-port 80 action 0")
 
 
-@ksft_variants(IPVERS)
-def test_context(pair, ipver):
+@ksft_variants(FLOWS)
+def test_context(pair, proto, ipver):
     """ A rule can name an RSS context, which then can't be deleted """
     cfg = pair()
     port, other = rand_ports(2)
     with sender_queue(cfg, 1):
         ctx = add_ctx(cfg, "start 2 equal 1")
-        rule = add_rule(cfg,
-                        f"flow-type tcp{ipver} dst-port {port} context {ctx}")
+        rule = add_rule(cfg, f"flow-type {proto}{ipver} "
+                             f"dst-ip {cfg.addr_v[str(ipver)]} "
+                             f"dst-port {port} context {ctx}")
         out = ethtool(f"-n {cfg.ifname} rule {rule}").stdout
         ksft_true(re.search(rf"RSS Context (ID: )?{ctx}\b", out), out)
-        at = ports_at(cfg, [port, other])
+        at = ports_at(cfg, [port, other], proto=proto)
         ksft_eq(at[ipver == 6], [2, 1])
         ksft_eq(at[ipver == 4], [1, 1])
 
         # The table of the device is another one
         set_indir(cfg, "equal 1")
         ethtool(f"-X {cfg.ifname} context {ctx} start 3 equal 1")
-        at = ports_at(cfg, [port, other])
+        at = ports_at(cfg, [port, other], proto=proto)
         ksft_eq(at[ipver == 6], [3, 0])
         ksft_eq(at[ipver == 4], [0, 0])
 
@@ -428,7 +558,22 @@ def test_context(pair, ipver):
         ksft_in("busy", cm.exception.cmd.stderr)
         del_rule(cfg, rule)
         ethtool(f"-X {cfg.ifname} context {ctx} delete")
-        ksft_eq(arrives_at(cfg, ipver, port), 0)
+        ksft_eq(arrives_at(cfg, ipver, port, proto=proto), 0)
+
+
+def test_context_own(pair):
+    """ A rule that names context 0 excepts a flow from the next rules """
+    cfg = pair()
+    port, other = rand_ports(2)
+    with sender_queue(cfg, 1):
+        add_rule(cfg, "flow-type tcp4 action 3", loc=5)
+        rule = add_rule(cfg, f"flow-type tcp4 dst-port {port} context 0",
+                        loc=4)
+        out = ethtool(f"-n {cfg.ifname} rule {rule}").stdout
+        ksft_true(re.search(r"RSS Context (ID: )?0\b", out), out)
+        ksft_eq(ports_at(cfg, [port, other]), [[1, 3], [1, 1]])
+        set_indir(cfg, "start 2 equal 1")
+        ksft_eq(ports_at(cfg, [port, other]), [[2, 3], [2, 2]])
 
 
 def test_context_default(pair):
@@ -461,24 +606,32 @@ def test_context_limit(pair):
 def test_invalid(pair):
     """ An impossible request is refused and changes nothing """
     cfg = pair()
-    tcp4, tcp6 = "flow-type tcp4 dst-port 80", "flow-type tcp6 dst-port 80"
+    tcp4, udp4, tcp6, udp6 = (f"flow-type {proto}{ipver} dst-port 80"
+                              for ipver in AF for proto in PROTOS)
     inval, notsup, noent = "Invalid argument", "not supported", "No such file"
     cases = [
         (f"-N DEV {tcp4} action {QUEUES}", inval),
         (f"-N DEV {tcp4} vf 0 queue 1", inval),
         (f"-N DEV {tcp4} action 1 loc {MAX_RULES}", inval),
         (f"-N DEV {tcp4} context 9", inval),
-        (f"-N DEV {tcp4} context 0", notsup),
+        (f"-N DEV {tcp4} context 1 action 1", inval),
         (f"-N DEV {tcp4} action -1", notsup),
         (f"-N DEV {tcp4} action -2", notsup),
-        (f"-N DEV {tcp4} m 0xff action 1", notsup),
-        (f"-N DEV {tcp4} src-port 80 action 1", notsup),
+        (f"-N DEV {udp6} action -1", notsup),
+        # Fields besides addresses and ports, also a single bit
+        (f"-N DEV {tcp4} tos 4 action 1", notsup),
+        (f"-N DEV {udp4} tos 4 m 0xfb action 1", notsup),
+        (f"-N DEV {tcp6} tclass 4 action 1", notsup),
+        (f"-N DEV {udp6} tclass 4 m 0xfb action 1", notsup),
         (f"-N DEV {tcp4} vlan 5 action 1", notsup),
+        (f"-N DEV {udp6} user-def 5 action 1", notsup),
         (f"-N DEV {tcp4} dst-mac 00:00:5e:00:53:01 action 1", notsup),
-        (f"-N DEV {tcp6} dst-ip 2001:db8::1 action 1", notsup),
-        ("-N DEV flow-type tcp4 action 1", notsup),
-        ("-N DEV flow-type udp4 dst-port 80 action 1", notsup),
+        # Other protocols
+        ("-N DEV flow-type sctp4 dst-port 80 action 1", notsup),
+        ("-N DEV flow-type esp6 dst-ip 2001:db8::1 action 1", notsup),
+        ("-N DEV flow-type ip4 dst-ip 192.0.2.1 action 1", notsup),
         ("-N DEV flow-type ip6 dst-ip 2001:db8::1 action 1", notsup),
+        ("-N DEV flow-type ether proto 0x800 action 1", notsup),
         ("-N DEV delete 5", noent),
         (f"-N DEV delete {MAX_RULES}", inval),
         (f"-X DEV equal {QUEUES + 1}", ""),
@@ -509,6 +662,24 @@ def test_invalid(pair):
         with ksft_raises(NlError):
             cfg.ethnl.rss_set(hdr | attrs)
         ksft_eq(config(cfg), before, attrs)
+
+
+def test_vf(pair):
+    """ A VF has no queues to choose from, and refuses all this """
+    cfg = pair()
+    nsim = cfg.nsimdev
+    name = f"netdevsim{nsim.addr}"
+    nsim.ctrl_write(f"devices/{name}/sriov_numvfs", "1")
+    cmd(f"devlink dev eswitch set netdevsim/{name} mode switchdev")
+    vf, = set(nsim.get_ifnames()) - {cfg.ifname}
+
+    for args in ("-n DEV", "-x DEV", "-X DEV equal 1",
+                 "-X DEV context new", "-N DEV delete 1",
+                 "-N DEV flow-type tcp4 dst-port 80 action 0 loc 1"):
+        for opt in ("", "--disable-netlink "):
+            res = cmd(f"ethtool {opt}{args.replace('DEV', vf)}", fail=False)
+            ksft_ne(res.ret, 0, opt + args)
+            ksft_in("not supported", res.stderr, opt + args)
 
 
 def test_channels(pair):
@@ -562,7 +733,7 @@ def test_full_ring(pair):
 
     data = bytes(range(251)) * 4096
     before = dropped()
-    with sender_queue(cfg, 0), flow(cfg, 4, port, mss=88) as (rx, tx):
+    with sender_queue(cfg, 0), tcp_flow(cfg, 4, port, mss=88) as (rx, tx):
         sender = threading.Thread(target=tx.sendall, args=(data,), daemon=True)
         tx.settimeout(60)
         rx.settimeout(60)
@@ -589,6 +760,7 @@ def main():
         cfg = NetDrvEpEnv(__file__, nsim_test=True, queue_count=QUEUES)
         defer(cfg.__del__)
         cfg.ethnl, cfg.netnl = ethnl, netnl
+        cfg.nsimdev = cfg._ns  # pylint: disable=protected-access
         return cfg
 
     ksft_run([test_python_toeplitz,
@@ -599,13 +771,19 @@ def main():
               test_hash_to_queue,
               test_hash_reported,
               test_rule,
+              test_rule_fields,
+              test_rule_mask,
+              test_rule_any,
+              test_rule_fragments,
               test_rule_order,
               test_rule_vlan,
               test_rule_values,
               test_context,
+              test_context_own,
               test_context_default,
               test_context_limit,
               test_invalid,
+              test_vf,
               test_channels,
               test_full_ring], args=(pair, ))
     ksft_exit()
