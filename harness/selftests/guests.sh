@@ -5,14 +5,14 @@
 # The guests that run selftests, for parts of harness/test and for harness/coverage/run.
 # BRANCH and VARIANT name the kernel, as for harness/kernel; $name is the name of the run.
 
-# guest_selftests SECONDS SECONDS_OF_ONE [PROGRAM...]: of $selftests, or of all series
+# guest_selftests SECONDS SECONDS_OF_ONE [PROGRAM...]: of $build
 guest_selftests() {
 	"$harness/guest" -n "$name" -t "$1" -m 5120 -e SELFTEST_TIMEOUT="$2" \
-		-d "${selftests:-$build/selftests/io_uring}" -- /host/run-selftests "${@:3}"
+		-d "$build/selftests/io_uring" -- /host/run-selftests "${@:3}"
 }
 
-# net_selftests SECONDS SECONDS_OF_ONE [TEST...]: of $netselftests, or of the first tree;
-# a test for NICs gets devices with $queues queues, or two
+# net_selftests SECONDS SECONDS_OF_ONE [TEST...]: a test for NICs gets devices with
+# $queues queues, or two
 net_selftests() {
 	local tests=("${@:3}")
 	if ((!${#tests[@]})); then
@@ -21,7 +21,7 @@ net_selftests() {
 	fi
 	"$harness/guest" -n "$name" -t "$1" -m 3072 -e SELFTEST_TIMEOUT="$2" \
 		-e PAIR_QUEUES="${queues:-2}" \
-		-d "${netselftests:-$(branch_build)/netselftests}" -- \
+		-d "$(branch_build)/netselftests" -- \
 		/host/run-netselftests "${tests[@]}"
 }
 

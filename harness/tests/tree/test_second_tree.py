@@ -117,12 +117,12 @@ class SecondTree(World):
     def test_a_patch_that_is_the_same_in_the_first_is_a_link_to_it(self):
         change = mail("net: the same in both", [], hunks("net/core.c", LINES, edited(LINES, 30, "x")))
         self.write("series/shared/0007-net-the-same-in-both.patch", change)
-        self.write("next/series/shared/0001-net-the-same-in-both.patch", change)
-        self.write("next/series/order", "own\nshared\n")
+        self.write("next/series/other/0001-net-the-same-in-both.patch", change)
+        self.write("next/series/order", "own\nother\n")
         self.in_next("harness/tree/assemble")
         tree = self.tree_id(where=self.next)
         self.in_next("harness/tree/refresh")
-        link = self.repo / "next/series/shared/0001-net-the-same-in-both.patch"
+        link = self.repo / "next/series/other/0001-net-the-same-in-both.patch"
         self.assertEqual(str(link.readlink()),
                          "../../../series/shared/0007-net-the-same-in-both.patch")
         self.in_next("harness/tree/assemble")
