@@ -112,9 +112,11 @@ def test_queue(pair, direction):
 def test_channels(pair, direction):
     """ The device keeps what a queue has counted that is switched off """
     cfg = pair()
+    before = [add(old, counted(direction, 5, 200))
+              for old in queue_stats(cfg, direction)]
     for queue in range(QUEUES):
         send(cfg, direction, queue, 5, 200)
-    before = queue_stats(cfg, direction)
+    ksft_eq(queue_stats(cfg, direction), before)
     total = device_stats(cfg, direction)
 
     for count in (2, 1, 3, QUEUES):
