@@ -72,15 +72,6 @@ struct platform_device *nsim_dma_create(void)
 	return NULL;
 }
 
-/* Memory that has no struct page, e.g. of another device, has no mapping. */
-static void *nsim_dma_map_local(dma_addr_t dma)
-{
-	if (!pfn_valid(PHYS_PFN(dma)))
-		return NULL;
-	return kmap_local_page(pfn_to_page(PHYS_PFN(dma))) +
-	       offset_in_page(dma);
-}
-
 /**
  * nsim_dma_write() - write to memory as the device would
  * @dma: DMA address of the memory
@@ -88,51 +79,25 @@ static void *nsim_dma_map_local(dma_addr_t dma)
  * @offset: where in @skb it begins, in bytes
  * @len: number of bytes
  *
- * Return: whether all was written. Memory without struct page can't be.
+ * Return: whether all was written. Memory that has no struct page, e.g. of
+ * another device, can't be.
  */
 bool nsim_dma_write(dma_addr_t dma, const struct sk_buff *skb, int offset,
 		    int len)
 {
 	while (len) {
 		int n = min_t(int, len, PAGE_SIZE - offset_in_page(dma));
-		void *to = nsim_dma_map_local(dma);
+		struct page *page;
+		void *to;
 
-		if (!to)
+		if (!pfn_valid(PHYS_PFN(dma)))
 			return false;
-		if (skb_copy_bits(skb, offset, to, n))
+		page = pfn_to_page(PHYS_PFN(dma));
+		to = kmap_local_page(page);
+		if (skb_copy_bits(skb, offset, to + offset_in_page(dma), n))
 			n = 0;
-		flush_dcache_page(pfn_to_page(PHYS_PFN(dma)));
+		flush_dcache_page(page);
 		kunmap_local(to);
-		if (!n)
-			return false;
-
-		dma += n;
-		offset += n;
-		len -= n;
-	}
-	return true;
-}
-
-/**
- * nsim_dma_read() - read from memory as the device would
- * @dma: DMA address of the memory
- * @skb: packet for the data, which has room for it
- * @offset: where in @skb it begins, in bytes
- * @len: number of bytes
- *
- * Return: whether all was read. Memory without struct page can't be.
- */
-bool nsim_dma_read(dma_addr_t dma, struct sk_buff *skb, int offset, int len)
-{
-	while (len) {
-		int n = min_t(int, len, PAGE_SIZE - offset_in_page(dma));
-		void *from = nsim_dma_map_local(dma);
-
-		if (!from)
-			return false;
-		if (skb_store_bits(skb, offset, from, n))
-			n = 0;
-		kunmap_local(from);
 		if (!n)
 			return false;
 
