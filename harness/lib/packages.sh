@@ -23,7 +23,8 @@ declare -A host_packages=(
 	[initramfs]="cpio:cpio"
 	[userland]="mmdebstrap:mmdebstrap e2fsprogs:/sbin/mke2fs"
 	[bpf]="gcc-bpf:bpf-gcc"
-	[ynl]="python3-yaml:$dist/yaml/__init__.py"
+	[ynl]="python3-yaml:$dist/yaml/__init__.py
+		python3-jsonschema:$dist/jsonschema/__init__.py"
 	[lint]="shellcheck:shellcheck pyflakes3:pyflakes3 git:git"
 	[docs]="python3-sphinx:/usr/bin/sphinx-build graphviz:/usr/bin/dot gcc:gcc"
 	[manpage]="groff-base:groff mandoc:mandoc"
