@@ -107,7 +107,7 @@ class Builds(World):
                    mail("tools: add a program", ["tools/three.c"]))
         self.reassemble()
         said, made = self.builds("three")
-        self.assertIn("three, on the base\n   changes nothing of the kernel\n", said)
+        self.assertIn("three, on the base\n   changes nothing of the kernel", said)
         self.assertEqual(made, [])
 
     def test_source_below_a_directory_without_makefile(self):
