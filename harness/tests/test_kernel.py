@@ -10,7 +10,7 @@ import unittest
 HARNESS = pathlib.Path(__file__).resolve().parents[1]
 MAKEFILE = """
 tinyconfig olddefconfig:
-\tcp {config} $(O)/.config
+\tcat {config} >$(O)/.config
 bzImage: $(O)/io_uring/x.o
 \tmkdir -p $(O)/arch/x86/boot
 \tcat $(CURDIR)/content >$(O)/arch/x86/boot/bzImage
@@ -37,7 +37,8 @@ class Kernel(unittest.TestCase):
         merge.chmod(0o755)
         (self.linux / "arch/x86/configs/tiny.config").touch()
         (self.linux / "Makefile").write_text(
-            MAKEFILE.format(config=HARNESS / "configs/base.config"), encoding="utf-8")
+            MAKEFILE.format(config=f"{HARNESS}/configs/base.config "
+                            f"{HARNESS.parent}/series/all.config"), encoding="utf-8")
         (self.linux / "source").touch()
         self.git("init", "-q", "-b", "base")
         self.commit("base")

@@ -84,8 +84,8 @@ class Parts(unittest.TestCase):
         self.assertEqual(self.run_parts(), (0, ["2 passed, 0 failed"]))
         self.assertEqual(self.run_parts("all"), (0, ["3 passed, 0 failed"]))
         self.assertEqual(self.run_parts("--list")[1], [
-            "early        7  What it is.", "late         7  What it is.", "",
-            "seldom       7  What it is."])
+            "early            7  What it is.", "late             7  What it is.", "",
+            "seldom           7  What it is."])
         self.assertEqual(self.run_parts("nothing")[0], 1)
 
     def test_a_part_that_stops_half_way_fails_and_the_next_one_runs(self):
