@@ -22,20 +22,11 @@ guest_machine() {
 		machine_args="console=ttyS0 root=/dev/vda rw init=/sbin/guest-init no_timer_check"
 		console_device=isa-serial bus=pci
 		;;
-	i386)
-		need guest
-		kernel=${KERNEL:-$(VARIANT=i386-guest "$harness/kernel" --image)} ||
-			fail "no kernel; build it with VARIANT=i386-guest harness/kernel"
-		image=$("$harness/fetch/initramfs" i386) || fail "no initramfs for the guest"
-		machine=(qemu-system-x86_64 "${accel[@]}" -cpu max -initrd "$image")
-		machine_args="rdinit=/sbin/guest-init console=ttyS0 no_timer_check"
-		console_device=isa-serial bus=pci
-		;;
 	s390x)
 		need guest-s390x
 		kernel=${KERNEL:-$("$harness/kernel" s390x --image)} ||
 			fail "no kernel; build it with harness/kernel s390x"
-		image=$("$harness/fetch/initramfs" s390x) ||
+		image=$("$harness/fetch/initramfs-s390x") ||
 			fail "no initramfs for the guest"
 		machine=(qemu-system-s390x -M s390-ccw-virtio
 			 "${accel[@]}" -cpu max -initrd "$image")
