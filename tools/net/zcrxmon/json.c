@@ -60,10 +60,11 @@ void json_probe(FILE *f, const struct probe *p)
 	};
 	bool notifies = probe_notifies(p);
 
-	fprintf(f, "{\"event\": \"probe\", \"time\": 0, \"zcrx\": %s, \"nodev\": %s, \"form\": \"%s\", \"add_area\": %s",
+	fprintf(f, "{\"event\": \"probe\", \"time\": 0, \"zcrx\": %s, \"nodev\": %s, ",
 		p->has_zcrx ? "true" : "false",
-		p->zcrx.register_flags & ZCRX_REG_NODEV ? "true" : "false",
-		forms[p->form], probe_adds_areas(p) ? "true" : "false");
+		p->zcrx.register_flags & ZCRX_REG_NODEV ? "true" : "false");
+	fprintf(f, "\"form\": \"%s\", \"add_area\": %s", forms[p->form],
+		probe_adds_areas(p) ? "true" : "false");
 	json_known(f, "type_mask", notifies, p->notif.types);
 	json_known(f, "stats_size", notifies, p->notif.stats_size);
 	json_losses(f, p);

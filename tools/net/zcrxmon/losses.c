@@ -3,7 +3,7 @@
 
 static const struct loss losses[] = {
 	{ "no-counter",
-	  "failed allocations are not counted, so those before a type is armed again stay unknown" },
+	  "failed allocations are not counted: those before a type is armed stay unknown" },
 	{ "copy-without-buffer",
 	  "a copy that finds no buffer does not notify of NO_BUFFERS" },
 	{ "linear-part",

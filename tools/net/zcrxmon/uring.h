@@ -20,8 +20,6 @@
 #define notif_desc			event_desc
 #define io_uring_zcrx_notif_stats	zcrx_stats
 #define no_buffers_count		alloc_fail_count
-#define ZCRX_NOTIF_NO_BUFFERS		(1U << ZCRX_EVENT_ALLOC_FAIL)
-#define ZCRX_NOTIF_COPY			(1U << ZCRX_EVENT_COPY)
 #define ZCRX_NOTIF_DESC_FLAG_STATS	ZCRX_EVENT_DESC_FLAG_STATS
 #define ZCRX_FEATURE_NOTIFICATION	ZCRX_FEATURE_EVENT
 #define ZCRX_CTRL_ARM_NOTIFICATION	ZCRX_CTRL_ARM_EVENT
@@ -29,6 +27,11 @@
 #define zc_arm_notif			zc_arm_event
 #define arm_word			event_type
 #define add_area_ptr			zc_area.area_ptr
+
+enum {
+	ZCRX_NOTIF_NO_BUFFERS		= 1U << ZCRX_EVENT_ALLOC_FAIL,
+	ZCRX_NOTIF_COPY			= 1U << ZCRX_EVENT_COPY,
+};
 #else
 #define arm_word			type_mask
 /* Mainline 7.3 has this, and a program that is built here can run there. */

@@ -8,6 +8,7 @@ is received is compared with what was sent, byte by byte.
 
 import errno
 import socket
+import struct
 
 import zcrx_lib as zl
 from zcrx_lib import COPY, KB, MB, NO_BUFFERS, Flow, Pair, Receiver
@@ -429,6 +430,10 @@ def no_buffers_during_registration(netnl) -> None:
             sender.setblocking(False)
             sender.send(bytes(16 * KB))
             zl.wait_until(pair.alloc_fail, "the queue to find no buffer")
+            # A reset ends it: nothing is sent again, which would fail, too.
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                              struct.pack("ii", 1, 0))
+            sender.close()
 
         with sender, server.accept()[0]:
             rx = Receiver(pair, "--area", 4 * KB, "--hold",
