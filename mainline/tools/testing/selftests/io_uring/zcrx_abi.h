@@ -13,8 +13,11 @@ int zn_ctrl(int ring_fd, struct zcrx_ctrl *c);
 #define zc_arm_notif			zc_arm_event
 #define ZCRX_FEATURE_NOTIFICATION	ZCRX_FEATURE_EVENT
 #define ZCRX_NOTIF_DESC_FLAG_STATS	ZCRX_EVENT_DESC_FLAG_STATS
-#define ZCRX_NOTIF_NO_BUFFERS		(1U << ZCRX_EVENT_ALLOC_FAIL)
-#define ZCRX_NOTIF_COPY			(1U << ZCRX_EVENT_COPY)
+
+enum {
+	ZCRX_NOTIF_NO_BUFFERS		= 1U << ZCRX_EVENT_ALLOC_FAIL,
+	ZCRX_NOTIF_COPY			= 1U << ZCRX_EVENT_COPY,
+};
 
 #define io_uring_zcrx_notif_stats	zcrx_stats
 #define no_buffers_count		alloc_fail_count
