@@ -41,7 +41,7 @@ coverage: ## the lines and branches of the series' code that all tests together 
 mutants: ## put faults into the kernel code, one by one: does a test notice?
 	@harness/mutants/run
 
-arches: ## i386, arm64, s390x, clang, odd configs; 32-bit programs and a big-endian guest run the tests
+arches: ## i386, arm64, s390x, clang, odd configs; 32-bit programs, a 32-bit and a big-endian guest run the tests
 	@harness/test arches
 
 commits: ## the tests without a NIC on the kernel of each commit

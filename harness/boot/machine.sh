@@ -8,11 +8,11 @@
 guest_machine() {
 	local dir image accel=(-accel "tcg,thread=multi")
 	[[ ! $icount ]] || accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off")
+	kernel=${KERNEL:-$("$harness/kernel" "$arch" --image)} ||
+		fail "no kernel; build it with harness/kernel $arch"
 	case $arch in
 	x86_64)
 		need guest
-		kernel=${KERNEL:-$("$harness/kernel" --image)} ||
-			fail "no kernel; build it with harness/kernel"
 		image=$("$harness/fetch/userland") || fail "no image of the guest's disk"
 		# Without 5-level paging: an interrupt that comes just while
 		# identify_cpu() has the CPU's features zeroed makes KASAN take
@@ -22,12 +22,16 @@ guest_machine() {
 		machine_args="console=ttyS0 root=/dev/vda rw init=/sbin/guest-init no_timer_check"
 		console_device=isa-serial bus=pci
 		;;
+	i386)
+		need guest
+		image=$("$harness/fetch/initramfs" i386) || fail "no initramfs for the guest"
+		machine=(qemu-system-x86_64 "${accel[@]}" -cpu max -initrd "$image")
+		machine_args="rdinit=/sbin/guest-init console=ttyS0 no_timer_check"
+		console_device=isa-serial bus=pci
+		;;
 	s390x)
 		need guest-s390x
-		kernel=${KERNEL:-$("$harness/kernel" s390x --image)} ||
-			fail "no kernel; build it with harness/kernel s390x"
-		image=$("$harness/fetch/initramfs-s390x") ||
-			fail "no initramfs for the guest"
+		image=$("$harness/fetch/initramfs" s390x) || fail "no initramfs for the guest"
 		machine=(qemu-system-s390x -M s390-ccw-virtio
 			 "${accel[@]}" -cpu max -initrd "$image")
 		machine_args="rdinit=/sbin/guest-init conmode=sclp console=ttyS0"

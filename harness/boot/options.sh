@@ -18,7 +18,7 @@ usage() {
 	  -t SECONDS    the guest is stopped after this long (default: 600)
 	  -m MIB        memory (default: 1024)
 	  -c CPUS       processors (default: 2)
-	  -a ARCH       machine: x86_64, or s390x, which has a small userland
+	  -a ARCH       machine: x86_64, or i386, s390x, which have a small userland
 	  -k ARGS       more arguments for the kernel
 	  -q ARGS       more arguments for QEMU
 	  --icount      one CPU, whose time is the number of its instructions
@@ -79,8 +79,8 @@ guest_options() {
 		fail "-n '$name': letters, digits and . _ - only"
 	case $arch in
 	x86_64) ;;
-	s390x) [[ ! $shell ]] || fail "--shell is for x86_64" ;;
-	*) fail "-a '$arch': x86_64 or s390x" ;;
+	i386 | s390x) [[ ! $shell ]] || fail "--shell is for x86_64" ;;
+	*) fail "-a '$arch': x86_64, i386 or s390x" ;;
 	esac
 	[[ ! $icount || $cpus == 1 ]] || fail "--icount is for one CPU"
 	[[ -d $share ]] || fail "-d $share: no such directory"

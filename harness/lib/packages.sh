@@ -19,7 +19,8 @@ declare -A host_packages=(
 	[s390x]="gcc-s390x-linux-gnu:s390x-linux-gnu-gcc
 		 libc6-dev-s390x-cross:/usr/s390x-linux-gnu/include/stdio.h"
 	[guest]="qemu-system-x86:qemu-system-x86_64"
-	[guest-s390x]="qemu-system-misc:qemu-system-s390x cpio:cpio"
+	[guest-s390x]="qemu-system-misc:qemu-system-s390x"
+	[initramfs]="cpio:cpio"
 	[userland]="mmdebstrap:mmdebstrap e2fsprogs:/sbin/mke2fs"
 	[bpf]="gcc-bpf:bpf-gcc"
 	[ynl]="python3-yaml:$dist/yaml/__init__.py
