@@ -9,12 +9,7 @@
 # shellcheck disable=SC2034
 linked_from=(iou-zcrx)
 
-[[ -f $headers/linux/io_uring/zcrx_notif.h ]] ||
-	die "no UAPI headers in $headers; build the kernel first: make kernel"
-
-errnos() {
-	"$harness/docs/errnos" "$tree" "$page"
-}
+need_header linux/io_uring/zcrx_notif.h
 
 example() {
 	local liburing
