@@ -13,10 +13,10 @@ class Ends(GuestTest):
     """Runs that end otherwise than by the end of the command."""
 
     def test_the_time_limit_stops_the_guest(self):
-        status, out, err = self.run_guest("-t", "15", "--", "sh", "-c",
+        status, out, err = self.run_guest("-t", "30", "--", "sh", "-c",
                                           "echo begun; sleep 1000")
         self.assertEqual((status, out), (124, b"begun\n"))
-        self.assertIn("time limit of 15 s", err)
+        self.assertIn("time limit of 30 s", err)
         self.assertIn("guest-init: begin", err)
 
     def test_a_panic_is_told_from_a_command_that_failed(self):
