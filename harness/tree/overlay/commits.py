@@ -49,7 +49,7 @@ def check_against_base(patches, base, version):
             if path not in base:
                 raise Refused(
                     f"{patch.where}: a hunk changes {path}, which {version} "
-                    "does not have. Hunks are for Linux's files; edit a file "
+                    "does not have. Hunks are for files of the base; edit a file "
                     "of the overlay in place.")
         for path in patch.adds:
             if path in base:

@@ -13,7 +13,20 @@ OVERLAY = ("include", "io_uring", "drivers", "net", "Documentation", "tools",
 # how messages name the folder
 SERIES = pathlib.PurePath(TREE, "series")
 COVER = "0000-cover-letter"
-PREFIXES = ("-", "net", "net-next")
+PREFIXES = ("-", "net", "net-next", "liburing")
+
+
+def base_word(word, default=None):
+    """what series/base says behind this word"""
+    base = ROOT / "series/base"
+    text = base.read_text() if base.exists() else ""
+    found = re.search(rf"^{word} (.*)$", text, re.MULTILINE)
+    return found[1] if found else default
+
+
+def package():
+    """the name of the base, and of its folder in build/"""
+    return base_word("package", "linux")
 
 
 def read_order():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The assembled kernel tree, build/linux.
+"""The assembled tree, build/linux or build/TREE/package.
 
 It is an ordinary clone that borrows the base repository's objects: branch `base`;
 one branch a series, stacked; and posted/<series>, the series as it is posted.
@@ -16,7 +16,7 @@ import shutil
 from lib.common import BUILD, HARNESS, Refused, git, run, say
 from tree.overlay import commits, repository
 
-PATH = BUILD / "linux"
+PATH = BUILD / repository.package()
 BUSY = {"rebase-merge": "a rebase", "rebase-apply": "a rebase or git am",
         "MERGE_HEAD": "a merge", "CHERRY_PICK_HEAD": "a cherry-pick",
         "REVERT_HEAD": "a revert"}
@@ -26,7 +26,7 @@ BUSY = {"rebase-merge": "a rebase", "rebase-apply": "a rebase or git am",
 def lock():
     """one program at a time"""
     BUILD.mkdir(parents=True, exist_ok=True)
-    with open(BUILD / "linux.lock", "w", encoding="ascii") as file:
+    with open(BUILD / f"{PATH.name}.lock", "w", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -114,7 +114,7 @@ def opened(base_repository, force):
                           "`make refresh`, or throw it away with FORCE=1.")
         yield PATH
         return
-    new = BUILD / "linux.new"
+    new = BUILD / f"{PATH.name}.new"
     shutil.rmtree(new, ignore_errors=True)
     try:
         git("init", "-q", "-b", "base", new, cwd=BUILD)
@@ -146,7 +146,7 @@ def move(tree, base, tips, force=False):
                         cwd=tree).split("\0")) - 1
         git("read-tree", "-m", "-u", head, tip, cwd=tree)
     elif not head:
-        say("  writing the kernel tree ...")
+        say("  writing the tree ...")
         git("read-tree", "-m", "-u", tip, cwd=tree)
     record(tree, base, tips)
     git("symbolic-ref", "HEAD", f"refs/heads/{top}", cwd=tree)
