@@ -334,6 +334,8 @@ static void look_longer(struct zcrx *z)
 #define LOOK_UNTIL(z, cond) do {					\
 	look(z);							\
 	while (!(cond)) {						\
+		if ((z)->strange)					\
+			return fail("a CQE as none should be");		\
 		usleep(1000);						\
 		look(z);						\
 	}								\
@@ -1226,9 +1228,17 @@ static int check_support(void)
 
 	if (io_uring_zcrx_query(&zq))
 		return unsupported("the kernel has no query of zcrx");
-	if (!(zq.features & ZCRX_FEATURE_EVENT) ||
-	    io_uring_zcrx_query_event(&eq))
+	ret = io_uring_zcrx_query_event(&eq);
+	if (ret) {
+		memset(&a.desc, 0, sizeof(a.desc));
+		if (ret != -EOPNOTSUPP || eq.stats_size ||
+		    io_uring_zcrx_region_size_stats(8, &a.desc) != ret ||
+		    a.desc.flags || a.desc.stats_offset)
+			return fail("query of events: %s", strerror(-ret));
 		return unsupported("the kernel has no events of zcrx");
+	}
+	if (!(zq.features & ZCRX_FEATURE_EVENT))
+		return unsupported("the kernel has no ZCRX_FEATURE_EVENT");
 	if (!(zq.register_flags & ZCRX_REG_IMPORT))
 		return unsupported("the kernel has no ZCRX_REG_IMPORT");
 	if (name) {
