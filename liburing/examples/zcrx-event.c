@@ -110,7 +110,8 @@ static void look_at(struct io_uring_cqe *cqe)
 	int i;
 
 	if (cqe->user_data == EVENT) {
-		nr_events[cqe->res]++;
+		if ((unsigned) cqe->res < __ZCRX_EVENT_TYPE_LAST)
+			nr_events[cqe->res]++;
 	} else if (cqe->flags & IORING_CQE_F_MORE) {
 		i = io_uring_zcrx_find_area(areas, nr_areas, off);
 		check(i, "area");
