@@ -44,7 +44,7 @@ mutants: ## put faults into the kernel code, one by one: does a test notice?
 arches: ## i386, arm64, s390x, clang, odd configs; 32-bit programs, a 32-bit and a big-endian guest run the tests
 	@harness/test arches
 
-commits: ## the tests without a NIC on the kernel of each commit
+commits: ## each commit builds; the tests without a NIC run on its kernel
 	@harness/test commits
 
 bench: ## the cost of notifications, against the kernel without zcrx-notif; CHECK=1 compares with the recorded figures, RECORD=1 records
