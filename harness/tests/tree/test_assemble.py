@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """harness/tree/assemble: the trees that it makes"""
 
+import re
 import shutil
 import unittest
 
-from fakes import (FIRST, LINES, SECOND, THREE, TWO, edited, hunks, kernel, mail,
+from fakes import (FIRST, LINES, SECOND, THIRD, THREE, TWO, edited, hunks, kernel, mail,
                    make_tarball, series_files)
 from world import World
 
@@ -61,6 +62,24 @@ class Assemble(World):
         first = self.commits()
         self.git("config", "--global", "user.name", "Somebody Else")
         (self.linux.parent / "linux").rename(self.dir / "old")
+        self.assemble()
+        self.assertEqual(self.commits(), first)
+
+    def test_patches_are_applied_once(self):
+        self.assemble()
+        first = self.commits()
+        for trace in "again", "edited":
+            self.succeeds("harness/tree/assemble", GIT_TRACE=str(self.dir / trace))
+            self.edit(THIRD, "[PATCH] net", "[PATCH] net: net")
+        self.assertNotIn("git apply", (self.dir / "again").read_text())
+        self.assertIn("git apply", (self.dir / "edited").read_text())
+        self.assertEqual(self.commits()[:2], first[:2])
+
+    def test_commits_that_git_has_removed_are_made_again(self):
+        self.assemble()
+        first = self.commits()
+        made = self.linux / ".git/zcrx-made"
+        made.write_text(re.sub(r"[0-9a-f]+$", "1" * 40, made.read_text(), flags=re.M))
         self.assemble()
         self.assertEqual(self.commits(), first)
 
