@@ -44,7 +44,7 @@ class Parts(unittest.TestCase):
             path.chmod(0o755)
 
     def suite(self, name, other, good=True):
-        tests = self.harness / ("tests/tree" if name == "tree" else "tests")
+        tests = self.harness / ("tests/tree" if name == "real" else "tests")
         tests.mkdir(exist_ok=True)
         (tests / f"test_{name}.py").write_text(
             MEETS.format(name=name, other=other, room=str(self.top / "build"), good=good))
@@ -57,14 +57,14 @@ class Parts(unittest.TestCase):
         return done.returncode, done.stdout.splitlines()
 
     def test_both_are_counted(self):
-        self.suite("harness", "tree")
-        self.suite("tree", "harness")
+        self.suite("harness", "real")
+        self.suite("real", "harness")
         self.assertEqual(self.run_parts("host"), (0, ["3 passed, 0 failed"]))
 
     def test_a_failure_of_either_is_one(self):
-        for bad in ("harness", "tree"):
+        for bad in ("harness", "real"):
             with self.subTest(bad=bad):
-                for name, other in (("harness", "tree"), ("tree", "harness")):
+                for name, other in (("harness", "real"), ("real", "harness")):
                     (self.top / "build" / name).unlink(missing_ok=True)
                     self.suite(name, other, good=name != bad)
                 status, lines = self.run_parts("host")
