@@ -80,16 +80,6 @@ class Builds(World):
             [["drivers/net/", "net/"]] * 2 +
             [["drivers/net/", "io_uring/", "net/"]])
 
-    def test_together_is_the_tree_with_all_alone(self):
-        together = [["drivers/net/", "io_uring/", "net/"]]
-        self.assertEqual(self.made("--together"), together)
-        self.assertEqual(self.made("--together", again=True), [])
-        self.write("series/order", "one\n")
-        shutil.rmtree(self.repo / "series/two")
-        (self.repo / "drivers/net/two.c").unlink()
-        self.reassemble()
-        self.assertEqual(self.made("--together"), [["io_uring/", "net/"]])
-
     def test_series_that_is_posted_on_another(self):
         """its commits are built on the other's, which are not built"""
         self.write("series/order", "one\ntwo one\n")

@@ -170,6 +170,13 @@ class SecondTree(World):
         self.assertIn("x86_64 W=1e io_uring/ lib/\n", (self.dir / "made").read_text())
         self.assertEqual(os.listdir(self.repo / "build"), ["next"])
 
+    def test_its_mails_alone_are_checked(self):
+        self.give_machine()
+        shutil.copy(REPOSITORY / "harness/tests/tree/make", self.dir / "bin")
+        self.in_next("harness/tree/check", "--mails")
+        self.assertIn("== own: 0001", (self.repo / "build/next/logs/check-checkpatch.log").read_text())
+        self.assertFalse((self.dir / "made").exists())
+
     def test_the_base_of_the_other_is_refused(self):
         self.refused_in_next("is Linux 7.1.13, and the series is for 7.3.y",
                              KERNEL_TARBALL=str(self.tarball))

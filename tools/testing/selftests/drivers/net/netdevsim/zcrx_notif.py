@@ -16,7 +16,7 @@ from zcrx_lib import COPY, KB, MB, NO_BUFFERS, Flow, Pair, Receiver
 from lib.py import KsftNamedVariant, KsftSkipEx, NetdevFamily, NetNSEnter
 from lib.py import cmd, ethtool
 from lib.py import ksft_eq, ksft_exit, ksft_ge, ksft_gt, ksft_in, ksft_ne, \
-    ksft_run, ksft_true, ksft_variants
+    ksft_run, ksft_variants
 
 
 def _normal(_pair, size):
