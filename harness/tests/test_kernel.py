@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -111,6 +112,19 @@ class Kernel(unittest.TestCase):
         self.assertEqual(self.content()[0], "patched again")
         one, notes = (self.build / f"obj/io_uring/x.{name}" for name in ("o", "gcno"))
         self.assertEqual(one.read_text(encoding="utf-8"), notes.read_text(encoding="utf-8"))
+
+    def test_a_git_that_fails_gives_no_kernel_from_the_cache(self):
+        self.content()
+        git = shutil.which("git")
+        path = self.build / "bin/git"
+        path.parent.mkdir()
+        path.write_text(f'#!/bin/sh\ncase "$*" in *" diff HEAD "*) exit 128; esac\n'
+                        f'exec {git} "$@"\n', encoding="utf-8")
+        path.chmod(0o755)
+        (self.linux / "content").write_text("work", encoding="utf-8")
+        done = self.kernel(PATH=f"{path.parent}:{os.environ['PATH']}")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.stdout, "")
 
     def test_the_cache_does_not_keep_what_is_built_for_once(self):
         self.content(KERNEL_CACHE="no")
