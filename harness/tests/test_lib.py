@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The messages of lib/common.sh: on long steps, and on missing packages."""
+"""lib/common.sh: messages on long steps and on missing packages, the compiler's cache."""
 
 import os
 import pathlib
@@ -82,6 +82,21 @@ class Lib(unittest.TestCase):
         self.assertIn("  | lost one\n", err)
         self.assertIn(str(self.dir / "build/logs/x.log"), err)
         self.assertNotIn("went on", err)
+
+
+class Compiler(unittest.TestCase):
+    def test_a_file_that_is_included_as_it_is_makes_a_new_object(self):
+        with tempfile.TemporaryDirectory() as name:
+            room = pathlib.Path(name)
+            (room / "image.S").write_text('.incbin "kernel"\n')
+            for content in ("one", "two"):
+                (room / "kernel").write_text(content)
+                subprocess.run(
+                    ["bash", "-c", f"source {LIB}/common.sh; with_ccache {room} "
+                     "ccache gcc -Wp,-MMD,image.d -c -o image.o image.S", "harness/x"],
+                    cwd=room, check=True, env={**os.environ, "ZCRX_BUILD": f"{room}/build",
+                                               "ZCRX_CACHE": f"{room}/cache"})
+                self.assertIn(content.encode(), (room / "image.o").read_bytes())
 
 
 if __name__ == "__main__":
