@@ -123,8 +123,11 @@ def made_before(tree, base, key):
 def remember(tree, key, tip):
     file = pathlib.Path(tree, MADE)
     lines = file.read_text(encoding="ascii").splitlines()[-99:] if file.exists() else []
-    file.write_text("".join(f"{line}\n" for line in [*lines, f"{key} {tip}"]),
-                    encoding="ascii")
+    # a program that is killed here must not leave half a line
+    new = file.with_name(f"{file.name}.new")
+    new.write_text("".join(f"{line}\n" for line in [*lines, f"{key} {tip}"]),
+                   encoding="ascii")
+    os.replace(new, file)
 
 
 def make(tree, base, patches, overlay, who=NEUTRAL):
