@@ -13,7 +13,7 @@ need_header linux/io_uring/zcrx_notif.h
 
 example() {
 	local liburing
-	liburing=$("$harness/fetch/liburing") || return
+	liburing=$("$harness/liburing/library") || return
 	make -C "$tree/tools/net/zcrxmon" O="$out/guest" KHDR="$headers" LIBURING="$liburing" \
 		CFLAGS="-O2 -Werror" LDFLAGS=-static "$out/guest/notif_example"
 }

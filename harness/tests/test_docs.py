@@ -97,7 +97,15 @@ class Lines(WithPage):
 TORN = """
 #include <stdio.h>
 #include <linux/types.h>
+
+/* as the helper of liburing, where a long has 32 bits */
+#define long int
+static unsigned long io_uring_zcrx_read_counter(const __u64 *c)
+{
+	return *c;
+}
 %s
+#undef long
 int main(void)
 {
 	/* two stores, the lower half first and then the upper half first */

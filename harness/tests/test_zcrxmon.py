@@ -2,6 +2,7 @@
 """zcrxmon's reaction to answers of the kernel, which fakes give here."""
 
 import errno
+import functools
 import json
 import os
 import pathlib
@@ -17,14 +18,11 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 ZCRXMON = TOP / "tools/net/zcrxmon"
 HEADERS = pathlib.Path(os.environ.get("ZCRX_BUILD", TOP / "build")) / "obj/usr/include"
 
-# argv: how often to fail, with which errno, and the size of the area
-REGISTER = r"""
+# What zcrx.c calls of liburing, but for the calls that a test is about
+LIBURING = r"""
 #include <stdio.h>
 #include <stdlib.h>
-#include "explain.h"
 #include "zcrx.h"
-
-static int fails, error, calls;
 
 int io_uring_queue_init_params(unsigned int n, struct io_uring *r, struct io_uring_params *p)
 {
@@ -34,16 +32,39 @@ int io_uring_queue_init_params(unsigned int n, struct io_uring *r, struct io_uri
 
 void io_uring_queue_exit(struct io_uring *r) { (void)r; }
 int io_uring_submit(struct io_uring *r) { (void)r; return 0; }
+ssize_t io_uring_zcrx_region_size(unsigned int entries) { (void)entries; return 65536; }
 
-int io_uring_register_zcrx_ctrl(struct io_uring *r, struct zcrx_ctrl *c)
+ssize_t io_uring_zcrx_region_size_stats(unsigned int entries, struct zcrx_event_desc *desc)
 {
-	(void)r, (void)c;
+	(void)entries, (void)desc;
+	return 65536;
+}
+
+int io_uring_zcrx_flush_rq(struct io_uring *r, __u32 id) { (void)r, (void)id; return 0; }
+
+int io_uring_zcrx_arm_event(struct io_uring *r, __u32 id, enum zcrx_event_type type)
+{
+	(void)r, (void)id, (void)type;
+	return 0;
+}
+"""
+
+# argv: how often to fail, with which errno, and the size of the area
+REGISTER = LIBURING + r"""
+#include "explain.h"
+
+static int fails, error, calls;
+
+int io_uring_zcrx_add_area(struct io_uring *r, __u32 id, struct io_uring_zcrx_area_reg *area)
+{
+	(void)r, (void)id, (void)area;
 	return 0;
 }
 
 int io_uring_register_ifq(struct io_uring *r, struct io_uring_zcrx_ifq_reg *reg)
 {
-	(void)r, (void)reg;
+	(void)r;
+	reg->rq_entries = 1;
 	return calls++ < fails ? -error : 0;
 }
 
@@ -104,40 +125,29 @@ int main(void)
 
 # argv: the most areas, how many the kernel adds, and its error then. The kernel gives
 # tokens in no order. One piece arrives in each area, and goes back.
-GROW = r"""
-#include <stdio.h>
-#include <stdlib.h>
+GROW = LIBURING + r"""
 #include <string.h>
 #include <unistd.h>
 #include "conn.h"
-#include "zcrx.h"
 
 static const __u64 tokens[] = { 0, 7ULL << 48, 2ULL << 48, 5ULL << 48 };
 static int adds, error, added;
 
-int io_uring_queue_init_params(unsigned int n, struct io_uring *r, struct io_uring_params *p)
-{
-	(void)n, (void)r, (void)p;
-	return 0;
-}
-
-void io_uring_queue_exit(struct io_uring *r) { (void)r; }
-int io_uring_submit(struct io_uring *r) { (void)r; return 0; }
-
 int io_uring_register_ifq(struct io_uring *r, struct io_uring_zcrx_ifq_reg *reg)
 {
 	(void)r;
+	/* The kernel rounds up */
+	while (reg->rq_entries & (reg->rq_entries - 1))
+		reg->rq_entries++;
 	reg->offsets.tail = 4;
 	reg->offsets.rqes = 64;
 	return 0;
 }
 
-int io_uring_register_zcrx_ctrl(struct io_uring *r, struct zcrx_ctrl *c)
+int io_uring_zcrx_add_area(struct io_uring *r, __u32 id, struct io_uring_zcrx_area_reg *area)
 {
-	struct io_uring_zcrx_area_reg *area = (void *)(unsigned long)c->add_area_ptr;
-
-	(void)r;
-	if (c->op != ZCRX_CTRL_ADD_AREA || area->rq_area_token)
+	(void)r, (void)id;
+	if (area->rq_area_token)
 		return -22;
 	/* The kernel stores the token before it knows of an error */
 	area->rq_area_token = tokens[added + 1];
@@ -150,7 +160,7 @@ int main(int argc, char **argv)
 	struct zcrx_config config = { .interface = "lo", .queue = 1, .area_size = 2 * page,
 				      .grow = page, .max_areas = atoi(argv[1]) };
 	struct conn conn = { .number = 1 }, *closed = NULL;
-	struct probe p = { .zcrx.rq_hdr_size = 64 };
+	struct probe p = {};
 	static struct zcrx z;
 	struct refill r;
 	struct conns c = { .z = &z, .refill = &r, .list = &conn, .checksum = true };
@@ -169,8 +179,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < 3; i++)
 		printf("%s%d", i ? ", " : "", refill_add_area(&r, page));
 	for (i = 0; i < z.nr_areas; i++) {
-		memset(z.areas[i].mem + 64, 'a' + i, 24);
 		done.rcqe.off = tokens[i] | 64;
+		memset(io_uring_zcrx_area_ptr(&z.areas[i], done.rcqe.off), 'a' + i, 24);
 		conns_received(&c, &done.cqe, 0, &closed);
 	}
 	printf("], \"areas\": %u, \"buffers\": %u, \"held\": %u, \"received\": %llu, \"in_added\": %llu, \"sum\": %llu, \"back\": [",
@@ -195,18 +205,22 @@ PROBE = r"""
 
 static unsigned int answer, stats, operations;
 
-int io_uring_register_query(struct io_uring_query_hdr *hdr)
+int io_uring_zcrx_query(struct io_uring_query_zcrx *zcrx)
 {
-	struct io_uring_query_zcrx zcrx = {
+	*zcrx = (struct io_uring_query_zcrx) {
 		.register_flags = ZCRX_REG_NODEV,
 		.features = ZCRX_FEATURE_NOTIFICATION,
 		.nr_ctrl_opcodes = operations,
 	};
-	struct notif_query notif = { .types = 3, .stats_size = stats, .stats_off_alignment = 8 };
-	int is_zcrx = hdr->query_op == IO_URING_QUERY_ZCRX;
+	return 0;
+}
 
-	hdr->size = is_zcrx ? sizeof(zcrx) : answer;
-	memcpy((void *)(unsigned long)hdr->query_data, is_zcrx ? (void *)&zcrx : &notif, hdr->size);
+int io_uring_register_query(struct io_uring_query_hdr *hdr)
+{
+	struct notif_query notif = { .types = 3, .stats_size = stats, .stats_off_alignment = 8 };
+
+	hdr->size = answer;
+	memcpy((void *)(unsigned long)hdr->query_data, &notif, answer);
 	return 0;
 }
 
@@ -265,7 +279,7 @@ ANSWERED = r"""
 
 static struct io_uring_zcrx_notif_stats counters;
 
-void zcrx_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats)
+void zcrx_read_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats)
 {
 	(void)z;
 	*stats = counters;
@@ -293,7 +307,7 @@ OUTPUT = r"""
 #include <stdlib.h>
 #include "output.h"
 
-void zcrx_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats)
+void zcrx_read_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats)
 {
 	(void)z;
 	*stats = (struct io_uring_zcrx_notif_stats){ .copy_bytes = 1 };
@@ -324,6 +338,12 @@ int main(int argc, char **argv)
 """
 
 
+@functools.cache
+def liburing():
+    return subprocess.run([TOP / "harness/liburing/library"], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.strip()
+
+
 class Program(unittest.TestCase):
     source, parts = "", ()
 
@@ -331,15 +351,13 @@ class Program(unittest.TestCase):
     def setUpClass(cls):
         if not (HEADERS / "linux/io_uring/zcrx_notif.h").is_file():
             raise unittest.SkipTest("no UAPI headers; make kernel")
-        liburing = subprocess.run([TOP / "harness/fetch/liburing"], check=True, text=True,
-                                  stdout=subprocess.PIPE).stdout.strip()
         directory = tempfile.TemporaryDirectory()
         cls.addClassCleanup(directory.cleanup)
         main = pathlib.Path(directory.name) / "fake.c"
         main.write_text(cls.source, encoding="ascii")
         cls.program = main.with_suffix("")
         subprocess.run(["gcc", "-Wall", "-Werror", "-I", ZCRXMON, "-isystem", HEADERS,
-                        "-isystem", f"{liburing}/include", "-o", cls.program, main,
+                        "-isystem", f"{liburing()}/include", "-o", cls.program, main,
                         *(ZCRXMON / part for part in cls.parts)], check=True)
 
     def start(self, *arguments):

@@ -28,16 +28,14 @@ static int start_accept(struct conns *c)
 	return 0;
 }
 
-/* One request receives the whole stream; liburing has no helper for it. */
+/* One request receives the whole stream. */
 static int start_recv(struct conns *c, struct conn *conn)
 {
 	struct io_uring_sqe *sqe = zcrx_get_sqe(c->z);
 
 	if (!sqe)
 		return -EBUSY;
-	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, conn->fd, NULL, 0, 0);
-	sqe->ioprio |= IORING_RECV_MULTISHOT;
-	sqe->zcrx_ifq_idx = c->z->id;
+	io_uring_prep_recv_zc(sqe, conn->fd, 0, c->z->id);
 	io_uring_sqe_set_data(sqe, conn);
 	conn->stalled = 0;
 	return 0;
@@ -111,11 +109,11 @@ int conns_accepted(struct conns *c, const struct io_uring_cqe *cqe)
 static int take_data(struct conns *c, struct conn *conn,
 		     const struct io_uring_cqe *cqe)
 {
-	__u64 off = zcrx_offset(cqe);
+	__u64 off = io_uring_zcrx_cqe_off(cqe);
 
 	if (c->checksum)
 		stream_sum_add(&conn->sum, zcrx_data(c->z, off), cqe->res);
-	if (zcrx_area(c->z, off) != c->z->areas)
+	if (zcrx_area(c->z, off))
 		c->in_added += cqe->res;
 	conn->in_vain = 0;
 	conn->received += cqe->res;

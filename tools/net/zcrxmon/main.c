@@ -189,7 +189,7 @@ static int turn(struct monitor *m, double start, double seconds)
 	m->now = monotonic() - start;
 
 	/* Often enough for counters of 32 bits */
-	zcrx_stats(&m->z, &stats);
+	zcrx_read_stats(&m->z, &stats);
 	ret = handle_cqes(m);
 	if (!ret)
 		ret = refill_turn(&m->refill, m->now);

@@ -36,7 +36,7 @@ __u32 notif_take(struct notif *n)
 
 	n->fired = 0;
 	if (types)
-		zcrx_stats(n->z, &n->before);
+		zcrx_read_stats(n->z, &n->before);
 	return types;
 }
 
@@ -44,7 +44,7 @@ void notif_answered(struct notif *n)
 {
 	struct io_uring_zcrx_notif_stats now;
 
-	zcrx_stats(n->z, &now);
+	zcrx_read_stats(n->z, &now);
 	n->before.no_buffers_count = now.no_buffers_count;
 }
 
@@ -65,7 +65,7 @@ int notif_arm(struct notif *n, __u32 types)
 	 * notif_take() and arming did not, and has moved its counter. One look
 	 * is enough: later events come after arming, too.
 	 */
-	zcrx_stats(n->z, &now);
+	zcrx_read_stats(n->z, &now);
 	types &= moved(&n->before, &now);
 	count(n->by_counter, types);
 	return types;

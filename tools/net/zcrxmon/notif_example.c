@@ -17,87 +17,54 @@
 #include "uring.h"
 
 /* Part: query */
-/* The kernel fills *size bytes at most, and stores in *size how many. */
-static int query(__u32 op, void *data, __u32 *size)
+static int detect(void)
 {
+	struct io_uring_query_zcrx_notif notif;
 	struct io_uring_query_hdr hdr = {
-		.query_data = (unsigned long)data,
-		.query_op = op,
-		.size = *size,
+		.query_data = (unsigned long)&notif,
+		.query_op = IO_URING_QUERY_ZCRX_NOTIF,
+		.size = sizeof(notif),
 	};
+	struct io_uring_query_zcrx zcrx;
 	int ret;
 
-	memset(data, 0, *size);
+	ret = io_uring_zcrx_query(&zcrx);
+	if (ret)
+		return ret;
+	if (!(zcrx.features & ZCRX_FEATURE_NOTIFICATION))
+		return -EOPNOTSUPP;
+
 	ret = io_uring_register_query(&hdr);
 	if (ret < 0)
 		return ret;
-	*size = hdr.size;
-	return hdr.result;
-}
-
-static int detect(struct io_uring_query_zcrx *zcrx,
-		  struct io_uring_query_zcrx_notif *notif)
-{
-	__u32 size = sizeof(*zcrx);
-	int ret;
-
-	ret = query(IO_URING_QUERY_ZCRX, zcrx, &size);
-	if (ret)
-		return ret;
-	if (!(zcrx->features & ZCRX_FEATURE_NOTIFICATION))
-		return -EOPNOTSUPP;
-
-	size = sizeof(*notif);
-	ret = query(IO_URING_QUERY_ZCRX_NOTIF, notif, &size);
-	if (ret)
-		return ret;
+	if (hdr.result)
+		return hdr.result;
 	/* shorter: the form of Linux 7.2 */
-	return size < sizeof(*notif) ? -EPROTO : 0;
+	return hdr.size < sizeof(notif) ? -EPROTO : 0;
 }
 
-/* Part: layout */
+/* Part: registration */
 #define AREA_PAGES	8
-#define RQ_ENTRIES	64	/* a power of two */
+#define RQ_ENTRIES	64
 
 enum { RECV = 1, NOTIFICATION };	/* user_data */
-
-struct piece {
-	__u64 off;
-	__u32 len;
-};
 
 struct receiver {
 	struct io_uring ring;
 	int sock;
 	__u32 zcrx_id;
-	__u64 area_token;
-	char *area, *region;
-	size_t area_size, region_size;
+	struct io_uring_zcrx_area_reg area;
+	struct io_uring_region_desc region;
 	struct io_uring_zcrx_rq rq;
-	struct io_uring_zcrx_notif_stats *stats;
+	const struct io_uring_zcrx_notif_stats *stats;
 	/* what the application holds, as the CQEs named it */
-	struct piece held[AREA_PAGES];
+	__u64 held[AREA_PAGES];
 	unsigned int nr_held;
 	__u64 received;
 	int receiving;
 	__u32 notified;
 };
 
-static size_t align_up(size_t x, size_t align)
-{
-	return (x + align - 1) / align * align;
-}
-
-static size_t stats_offset(const struct io_uring_query_zcrx *zcrx,
-			   const struct io_uring_query_zcrx_notif *notif)
-{
-	size_t end = align_up(zcrx->rq_hdr_size, zcrx->rq_hdr_alignment) +
-		     RQ_ENTRIES * sizeof(struct io_uring_zcrx_rqe);
-
-	return align_up(end, notif->notif_stats_off_alignment);
-}
-
-/* Part: registration */
 static void *map(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -106,62 +73,50 @@ static void *map(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-static int register_zcrx(struct receiver *r, size_t offset, __u32 types)
+static int register_zcrx(struct receiver *r, __u32 types)
 {
-	size_t page = sysconf(_SC_PAGESIZE);
 	struct zcrx_notification_desc desc = {
 		.user_data = NOTIFICATION,
 		.type_mask = types,
-		.flags = ZCRX_NOTIF_DESC_FLAG_STATS,
-		.stats_offset = offset,
-		.stats_size = sizeof(*r->stats),
 	};
-	struct io_uring_region_desc region = {
-		.flags = IORING_MEM_REGION_TYPE_USER,
-	};
-	struct io_uring_zcrx_area_reg area = {};
 	struct io_uring_zcrx_ifq_reg reg = {
 		.rq_entries = RQ_ENTRIES,
 		/* with a NIC: .if_idx and .if_rxq, and not this flag */
 		.flags = ZCRX_REG_NODEV,
-		.area_ptr = (unsigned long)&area,
-		.region_ptr = (unsigned long)&region,
+		.area_ptr = (unsigned long)&r->area,
+		.region_ptr = (unsigned long)&r->region,
 		.notif_desc = (unsigned long)&desc,
 	};
+	void *region;
+	ssize_t size;
 	int ret;
 
-	r->area_size = AREA_PAGES * page;
-	r->area = map(r->area_size);
-	r->region_size = align_up(offset + desc.stats_size, page);
-	r->region = map(r->region_size);
-	if (!r->area || !r->region)
+	/* It also fills in the fields of desc for statistics. */
+	size = io_uring_zcrx_region_size_stats(RQ_ENTRIES, &desc);
+	if (size < 0)
+		return size;
+	region = map(size);
+	r->region.user_addr = (unsigned long)region;
+	r->region.size = size;
+	r->region.flags = IORING_MEM_REGION_TYPE_USER;
+	r->area.len = AREA_PAGES * sysconf(_SC_PAGESIZE);
+	r->area.addr = (unsigned long)map(r->area.len);
+	if (!region || !r->area.addr)
 		return -ENOMEM;
-	area.addr = (unsigned long)r->area;
-	area.len = r->area_size;
-	region.user_addr = (unsigned long)r->region;
-	region.size = r->region_size;
 
 	ret = io_uring_register_ifq(&r->ring, &reg);
 	if (ret)
 		return ret;
 
 	r->zcrx_id = reg.zcrx_id;
-	r->area_token = area.rq_area_token;
-	r->rq.khead = (void *)(r->region + reg.offsets.head);
-	r->rq.ktail = (void *)(r->region + reg.offsets.tail);
-	r->rq.rqes = (void *)(r->region + reg.offsets.rqes);
-	r->rq.ring_entries = reg.rq_entries;
-	r->stats = (void *)(r->region + offset);
-	return 0;
+	r->stats = io_uring_zcrx_stats(region, &desc);
+	return io_uring_zcrx_rq_init(&r->rq, region, &reg);
 }
 
 /* Part: CQE */
 /* Returns the types that fired. */
 static __u32 look_at_cqe(struct receiver *r, struct io_uring_cqe *cqe)
 {
-	struct io_uring_zcrx_cqe *rcqe = (void *)(cqe + 1);
-	__u64 off;
-
 	if (cqe->user_data == NOTIFICATION)
 		return cqe->res;
 
@@ -169,11 +124,9 @@ static __u32 look_at_cqe(struct receiver *r, struct io_uring_cqe *cqe)
 		r->receiving = 0;
 		return 0;
 	}
-	off = rcqe->off & ~IORING_ZCRX_AREA_MASK;
-	/* here: use the cqe->res bytes at r->area + off */
+	/* here: use the cqe->res bytes at io_uring_zcrx_area_ptr() */
 	r->received += cqe->res;
-	r->held[r->nr_held].off = off;
-	r->held[r->nr_held++].len = cqe->res;
+	r->held[r->nr_held++] = io_uring_zcrx_cqe_off(cqe);
 	return 0;
 }
 
@@ -190,41 +143,21 @@ static int arm(struct receiver *r, __u32 types)
 }
 
 /* Part: counters */
-/* Enough to see whether a counter moved. */
-static __u32 lower_half(const __u64 *c)
-{
-	const __u32 *half = (const void *)c;
-	const int low = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
-
-	return __atomic_load_n(&half[low], __ATOMIC_RELAXED);
-}
-
 /* *sum starts as 0 and becomes the counter. */
 static __u64 add_up(__u64 *sum, const __u64 *c)
 {
-	return *sum += (__u32)(lower_half(c) - (__u32)*sum);
+	return *sum += io_uring_zcrx_read_counter(c) - (unsigned long)*sum;
 }
 
 /* Part: handling */
 static int give_back(struct receiver *r)
 {
-	struct zcrx_ctrl flush = {
-		.zcrx_id = r->zcrx_id,
-		.op = ZCRX_CTRL_FLUSH_RQ,
-	};
-
 	/* There are fewer buffers than entries, so it never fills up. */
-	while (r->nr_held) {
-		unsigned int i = r->rq.rq_tail++ & (r->rq.ring_entries - 1);
-		struct io_uring_zcrx_rqe *rqe = &r->rq.rqes[i];
-
-		r->nr_held--;
-		rqe->off = r->held[r->nr_held].off | r->area_token;
-		rqe->len = r->held[r->nr_held].len;
-	}
-	io_uring_smp_store_release(r->rq.ktail, r->rq.rq_tail);
+	while (r->nr_held)
+		io_uring_zcrx_rq_add(&r->rq, r->held[--r->nr_held]);
+	io_uring_zcrx_rq_advance(&r->rq);
 	/* Flush now: do not wait until a buffer is needed. */
-	return io_uring_register_zcrx_ctrl(&r->ring, &flush);
+	return io_uring_zcrx_flush_rq(&r->ring, r->zcrx_id);
 }
 
 static int handle(struct receiver *r, __u32 types)
@@ -236,8 +169,10 @@ static int handle(struct receiver *r, __u32 types)
 
 static int handle_notification(struct receiver *r, __u32 types)
 {
-	const __u32 copies = lower_half(&r->stats->copy_count);
-	const __u32 no_buffers = lower_half(&r->stats->no_buffers_count);
+	const __u64 *copy_count = &r->stats->copy_count;
+	const __u64 *no_buffers_count = &r->stats->no_buffers_count;
+	const unsigned long copies = io_uring_zcrx_read_counter(copy_count);
+	const unsigned long failed = io_uring_zcrx_read_counter(no_buffers_count);
 	__u32 again = 0;
 	int ret;
 
@@ -247,9 +182,9 @@ static int handle_notification(struct receiver *r, __u32 types)
 	if (ret)
 		return ret;
 
-	if (lower_half(&r->stats->copy_count) != copies)
+	if (io_uring_zcrx_read_counter(copy_count) != copies)
 		again |= types & ZCRX_NOTIF_COPY;
-	if (lower_half(&r->stats->no_buffers_count) != no_buffers)
+	if (io_uring_zcrx_read_counter(no_buffers_count) != failed)
 		again |= types & ZCRX_NOTIF_NO_BUFFERS;
 	return again ? handle(r, again) : 0;
 }
@@ -299,9 +234,7 @@ static void start_receiving(struct receiver *r)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&r->ring);
 
-	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, r->sock, NULL, 0, 0);
-	sqe->ioprio |= IORING_RECV_MULTISHOT;
-	sqe->zcrx_ifq_idx = r->zcrx_id;
+	io_uring_prep_recv_zc(sqe, r->sock, 0, r->zcrx_id);
 	sqe->user_data = RECV;
 	r->receiving = 1;
 }
@@ -345,12 +278,10 @@ static unsigned long long total(const __u64 *c)
 int main(void)
 {
 	const __u32 types = ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY;
-	struct io_uring_query_zcrx_notif notif;
-	struct io_uring_query_zcrx zcrx;
 	struct receiver r = {};
 	int ret, status;
 
-	ret = detect(&zcrx, &notif);
+	ret = detect();
 	if (ret) {
 		fprintf(stderr, "no notifications: %s\n", strerror(-ret));
 		return 1;
@@ -362,7 +293,7 @@ int main(void)
 	}
 	ret = open_ring(&r);
 	if (!ret)
-		ret = register_zcrx(&r, stats_offset(&zcrx, &notif), types);
+		ret = register_zcrx(&r, types);
 	if (!ret)
 		ret = receive(&r);
 	if (ret) {
@@ -377,8 +308,8 @@ int main(void)
 	       total(&r.stats->no_buffers_count));
 
 	io_uring_queue_exit(&r.ring);
-	munmap(r.region, r.region_size);
-	munmap(r.area, r.area_size);
+	munmap(r.rq.ring_ptr, r.region.size);
+	munmap(io_uring_zcrx_area_ptr(&r.area, 0), r.area.len);
 	wait(&status);
 	return r.notified == types && !status ? 0 : 1;
 }

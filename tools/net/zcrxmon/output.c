@@ -15,7 +15,7 @@ static void take_sample(struct sample *s, struct monitor *m)
 		.has_no_buffers	= m->z.stats && probe_counts_all(&m->probe),
 		.received	= m->conns.received,
 	};
-	zcrx_stats(&m->z, &s->stats);
+	zcrx_read_stats(&m->z, &s->stats);
 	/* The kernel counts copies before their completions are here */
 	if (s->received > s->stats.copy_bytes)
 		s->zero_copy = s->received - s->stats.copy_bytes;

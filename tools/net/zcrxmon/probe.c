@@ -46,11 +46,11 @@ void probe_kernel(struct probe *p)
 	int ret;
 
 	memset(p, 0, sizeof(*p));
-	ret = query(IO_URING_QUERY_ZCRX, &p->zcrx, sizeof(p->zcrx));
+	ret = io_uring_zcrx_query(&p->zcrx);
 	/* The query works, but the kernel does not know this one */
 	if (ret == -EOPNOTSUPP)
 		return;
-	if (ret < 0) {
+	if (ret) {
 		p->error = ret;
 		return;
 	}

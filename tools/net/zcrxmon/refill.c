@@ -34,7 +34,7 @@ void refill_free(struct refill *r)
 static int grow(struct refill *r)
 {
 	unsigned int i, n = r->tail - r->head;
-	struct piece *pieces;
+	__u64 *pieces;
 
 	pieces = calloc(r->nr_slots * 2, sizeof(*pieces));
 	if (!pieces)
@@ -63,8 +63,7 @@ int refill_add_area(struct refill *r, size_t size)
 
 int refill_take(struct refill *r, const struct io_uring_cqe *cqe)
 {
-	__u64 off = zcrx_offset(cqe);
-	struct piece *piece;
+	__u64 off = io_uring_zcrx_cqe_off(cqe);
 	int ret;
 
 	if (r->tail - r->head == r->nr_slots) {
@@ -72,9 +71,7 @@ int refill_take(struct refill *r, const struct io_uring_cqe *cqe)
 		if (ret)
 			return ret;
 	}
-	piece = &r->pieces[r->tail++ & (r->nr_slots - 1)];
-	piece->off = off;
-	piece->len = cqe->res;
+	r->pieces[r->tail++ & (r->nr_slots - 1)] = off;
 	if (!r->users[zcrx_buffer(r->z, off)]++)
 		r->held++;
 	return 0;
@@ -84,27 +81,20 @@ int refill_take(struct refill *r, const struct io_uring_cqe *cqe)
 static unsigned int give(struct refill *r, unsigned int nr)
 {
 	struct io_uring_zcrx_rq *rq = &r->z->rq;
-	unsigned int i, room;
+	unsigned int i;
 
-	room = rq->ring_entries -
-	       (rq->rq_tail - io_uring_smp_load_acquire(rq->khead));
-	if (nr > room)
-		nr = room;
 	for (i = 0; i < nr; i++) {
-		struct piece *piece = &r->pieces[r->head++ & (r->nr_slots - 1)];
-		struct io_uring_zcrx_rqe *rqe;
+		__u64 off = r->pieces[r->head & (r->nr_slots - 1)];
 
-		rqe = &rq->rqes[rq->rq_tail++ & (rq->ring_entries - 1)];
-		rqe->off = piece->off;
-		rqe->len = piece->len;
-		rqe->__pad = 0;
-		if (!--r->users[zcrx_buffer(r->z, piece->off)])
+		if (io_uring_zcrx_rq_add(rq, off))
+			break;
+		r->head++;
+		if (!--r->users[zcrx_buffer(r->z, off)])
 			r->held--;
 	}
-	/* The kernel may read the entries once it sees the new tail */
-	io_uring_smp_store_release(rq->ktail, rq->rq_tail);
-	r->given += nr;
-	return nr;
+	io_uring_zcrx_rq_advance(rq);
+	r->given += i;
+	return i;
 }
 
 static int give_back(struct refill *r, unsigned int nr)

@@ -18,11 +18,6 @@ enum refill_mode {
 	REFILL_RATE,	/* a number of pieces each second */
 };
 
-struct piece {
-	__u64	off;
-	__u32	len;
-};
-
 struct refill {
 	struct zcrx		*z;
 	enum refill_mode	mode;
@@ -30,8 +25,8 @@ struct refill {
 	double			budget;		/* pieces that may go back */
 	double			last;		/* time of the budget */
 
-	/* Pieces not given back, oldest first, in a circular buffer */
-	struct piece		*pieces;
+	/* Offsets of pieces not given back, oldest first, in a circular buffer */
+	__u64			*pieces;
 	unsigned int		nr_slots;	/* a power of two */
 	unsigned int		head, tail;
 

@@ -9,15 +9,9 @@
 
 #define MAX_RQ_ENTRIES	32768U
 #define MAX_CQ_ENTRIES	65536U
-#define CACHE_LINE	64U
 
 /* The wait for a queue after its last user, in tenths of a second */
 #define RELEASE_TENTHS	30
-
-static size_t round_up(size_t value, size_t align)
-{
-	return (value + align - 1) / align * align;
-}
 
 /* The buffers of all areas that there can be, but not more than matter here */
 static unsigned int most_buffers(const struct zcrx_config *config)
@@ -28,15 +22,6 @@ static unsigned int most_buffers(const struct zcrx_config *config)
 		size += (config->max_areas - 1ULL) * config->grow;
 	size /= sysconf(_SC_PAGESIZE);
 	return size < MAX_CQ_ENTRIES ? size : MAX_CQ_ENTRIES;
-}
-
-static unsigned int round_up_pow2(unsigned int value)
-{
-	unsigned int pow2 = 1;
-
-	while (pow2 < value)
-		pow2 <<= 1;
-	return pow2;
 }
 
 int zcrx_open_ring(struct zcrx *z, const struct zcrx_config *config)
@@ -73,62 +58,31 @@ static void *map(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Map the next area, and describe it for the kernel. */
-static int map_area(struct zcrx *z, size_t size,
-		    struct io_uring_zcrx_area_reg *reg)
+/* Map the next area. */
+static int map_area(struct zcrx *z, size_t size)
 {
-	struct zcrx_area *area = &z->areas[z->nr_areas];
+	void *mem = map(size);
 
-	area->mem = map(size);
-	if (!area->mem)
+	if (!mem)
 		return -ENOMEM;
-	area->size = size;
-	reg->addr = uring_ptr_to_u64(area->mem);
-	reg->len = size;
+	z->areas[z->nr_areas] = (struct io_uring_zcrx_area_reg) {
+		.addr	= uring_ptr_to_u64(mem),
+		.len	= size,
+	};
 	return 0;
 }
 
+static void unmap_area(struct io_uring_zcrx_area_reg *area)
+{
+	munmap(io_uring_zcrx_area_ptr(area, 0), area->len);
+	area->addr = 0;
+}
+
 /* The kernel has the area that was mapped last. */
-static void area_is_there(struct zcrx *z, const struct io_uring_zcrx_area_reg *reg)
+static void area_is_there(struct zcrx *z)
 {
-	struct zcrx_area *area = &z->areas[z->nr_areas++];
-
-	area->token = reg->rq_area_token;
-	area->first = z->nr_bufs;
-	z->nr_bufs += area->size >> z->buf_shift;
-}
-
-/*
- * The statistics lie behind the entries of the refill queue. The kernel rounds
- * rq_entries up to a power of two, and refuses statistics that touch an entry.
- * They start a cache line, so that the kernel's counting and our writing of the
- * last entry touch different lines.
- */
-static size_t stats_offset(const struct probe *p, unsigned int rq_entries)
-{
-	size_t align = p->notif.stats_off_alignment;
-	size_t hdr_align = p->zcrx.rq_hdr_alignment;
-	size_t off = p->zcrx.rq_hdr_size;
-
-	if (hdr_align)
-		off = round_up(off, hdr_align);
-	off += (size_t)rq_entries * sizeof(struct io_uring_zcrx_rqe);
-	return round_up(off, align > CACHE_LINE ? align : CACHE_LINE);
-}
-
-static void describe_notif(struct zcrx_notification_desc *desc,
-			   const struct probe *p, size_t offset)
-{
-	*desc = (struct zcrx_notification_desc) {
-		.user_data	= UD_NOTIF,
-		/* The registration refuses types that this kernel lacks */
-		.type_mask	= p->notif.types &
-				  (ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY),
-		.flags		= ZCRX_NOTIF_DESC_FLAG_STATS,
-		.stats_offset	= offset,
-		/* A kernel that knows only the first two counters wants 0 */
-		.stats_size	= p->notif.stats_size > 16 ? p->notif.stats_size : 0,
-	};
+	z->first[z->nr_areas] = z->nr_bufs;
+	z->nr_bufs += z->areas[z->nr_areas++].len >> z->buf_shift;
 }
 
 /* The kernel releases a queue some time after its ring was closed. */
@@ -151,30 +105,38 @@ static int register_when_released(struct io_uring *ring,
 int zcrx_register(struct zcrx *z, const struct zcrx_config *config,
 		  const struct probe *p)
 {
-	unsigned int rq_entries = round_up_pow2(config->rq_entries ?: most_buffers(config));
-	size_t page = sysconf(_SC_PAGESIZE), offset;
-	struct io_uring_zcrx_area_reg area = {};
-	struct zcrx_notification_desc desc = {};
+	unsigned int rq_entries = config->rq_entries ?: most_buffers(config);
+	struct zcrx_notification_desc desc = {
+		.user_data	= UD_NOTIF,
+		/* The registration refuses types that this kernel lacks */
+		.type_mask	= p->notif.types &
+				  (ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY),
+	};
 	struct io_uring_region_desc region = {};
 	struct io_uring_zcrx_ifq_reg reg = {};
+	ssize_t size;
 	int ret;
 
 	if (rq_entries > MAX_RQ_ENTRIES)
 		rq_entries = MAX_RQ_ENTRIES;
-	offset = stats_offset(p, rq_entries);
+	if (config->notify)
+		size = io_uring_zcrx_region_size_stats(rq_entries, &desc);
+	else
+		size = io_uring_zcrx_region_size(rq_entries);
+	if (size < 0)
+		return size;
 	z->by_number = p->form == NOTIF_EVENT;
-	z->stats_size = config->notify ? p->notif.stats_size : 0;
-	z->region_size = round_up(offset + z->stats_size, page);
-	z->region = map(z->region_size);
-	if (!z->region || map_area(z, config->area_size, &area))
+	z->region_size = size;
+	z->region = map(size);
+	if (!z->region || map_area(z, config->area_size))
 		return -ENOMEM;
 
 	region.user_addr = uring_ptr_to_u64(z->region);
-	region.size = z->region_size;
+	region.size = size;
 	region.flags = IORING_MEM_REGION_TYPE_USER;
 
 	reg.rq_entries = rq_entries;
-	reg.area_ptr = uring_ptr_to_u64(&area);
+	reg.area_ptr = uring_ptr_to_u64(z->areas);
 	reg.region_ptr = uring_ptr_to_u64(&region);
 	if (z->nodev) {
 		reg.flags = ZCRX_REG_NODEV;
@@ -184,52 +146,39 @@ int zcrx_register(struct zcrx *z, const struct zcrx_config *config,
 			return -ENODEV;
 		reg.if_rxq = config->queue;
 	}
-	if (config->notify) {
-		describe_notif(&desc, p, offset);
+	if (config->notify)
 		reg.notif_desc = uring_ptr_to_u64(&desc);
-	}
 
 	ret = register_when_released(&z->ring, &reg);
+	if (!ret)
+		ret = io_uring_zcrx_rq_init(&z->rq, z->region, &reg);
 	if (ret)
 		return ret;
 
 	z->id = reg.zcrx_id;
-	z->buf_shift = __builtin_ctz(reg.rx_buf_len ?: page);
+	z->buf_shift = __builtin_ctz(reg.rx_buf_len ?: sysconf(_SC_PAGESIZE));
 	z->max_areas = config->max_areas;
-	area_is_there(z, &area);
-	z->rq.khead = (__u32 *)((char *)z->region + reg.offsets.head);
-	z->rq.ktail = (__u32 *)((char *)z->region + reg.offsets.tail);
-	z->rq.rqes = (void *)((char *)z->region + reg.offsets.rqes);
-	z->rq.ring_entries = reg.rq_entries;
-	if (config->notify)
-		z->stats = (void *)((char *)z->region + offset);
+	area_is_there(z);
+	z->stats = io_uring_zcrx_stats(z->region, &desc);
 	return 0;
 }
 
 int zcrx_add_area(struct zcrx *z, size_t size)
 {
-	struct zcrx_area *area = &z->areas[z->nr_areas];
-	struct io_uring_zcrx_area_reg reg = {};
-	struct zcrx_ctrl ctrl = {
-		.zcrx_id	= z->id,
-		.op		= ZCRX_CTRL_ADD_AREA,
-		.add_area_ptr	= uring_ptr_to_u64(&reg),
-	};
+	struct io_uring_zcrx_area_reg *area = &z->areas[z->nr_areas];
 	int ret;
 
 	if (z->nr_areas >= z->max_areas)
 		return -ENOSPC;
-	ret = map_area(z, size, &reg);
+	ret = map_area(z, size);
 	if (ret)
 		return ret;
-	ret = io_uring_register_zcrx_ctrl(&z->ring, &ctrl);
-	if (ret) {
-		munmap(area->mem, size);
-		area->mem = NULL;
-		return ret;
-	}
-	area_is_there(z, &reg);
-	return 0;
+	ret = io_uring_zcrx_add_area(&z->ring, z->id, area);
+	if (ret)
+		unmap_area(area);
+	else
+		area_is_there(z);
+	return ret;
 }
 
 /* The ring first: the kernel uses the memory until the ring is gone. */
@@ -241,8 +190,8 @@ void zcrx_close(struct zcrx *z)
 	if (z->region)
 		munmap(z->region, z->region_size);
 	for (i = 0; i < MAX_AREAS; i++)
-		if (z->areas[i].mem)
-			munmap(z->areas[i].mem, z->areas[i].size);
+		if (z->areas[i].addr)
+			unmap_area(&z->areas[i]);
 }
 
 struct io_uring_sqe *zcrx_get_sqe(struct zcrx *z)
@@ -257,65 +206,34 @@ struct io_uring_sqe *zcrx_get_sqe(struct zcrx *z)
 
 int zcrx_flush(struct zcrx *z)
 {
-	struct zcrx_ctrl ctrl = {
-		.zcrx_id	= z->id,
-		.op		= ZCRX_CTRL_FLUSH_RQ,
-	};
-
-	return io_uring_register_zcrx_ctrl(&z->ring, &ctrl);
-}
-
-static int arm(struct zcrx *z, __u32 word)
-{
-	struct zcrx_ctrl ctrl = {
-		.zcrx_id	= z->id,
-		.op		= ZCRX_CTRL_ARM_NOTIFICATION,
-		.zc_arm_notif	= { .arm_word = word },
-	};
-
-	return io_uring_register_zcrx_ctrl(&z->ring, &ctrl);
+	return io_uring_zcrx_flush_rq(&z->ring, z->id);
 }
 
 int zcrx_arm(struct zcrx *z, __u32 types)
 {
 	int ret = 0;
 
+	/* In the form with masks, the same word is the mask */
 	if (!z->by_number)
-		return arm(z, types);
+		return io_uring_zcrx_arm_event(&z->ring, z->id, types);
 	for (; types && !ret; types &= types - 1)
-		ret = arm(z, __builtin_ctz(types));
+		ret = io_uring_zcrx_arm_event(&z->ring, z->id, __builtin_ctz(types));
 	return ret;
 }
 
-/*
- * Some 32-bit kernels store the halves of a counter one after the other. So a
- * 32-bit program adds up the growth of the lower half. A counter that the kernel
- * lacks stays zero.
- */
-static void read_counter(const struct zcrx *z, size_t offset, __u64 *sum)
+/* A long of 32 bits has the lower half of the counter: add up its growth. */
+static void add_growth(__u64 *sum, const __u64 *counter)
 {
-	const char *at = (const char *)z->stats + offset;
-	__u32 low;
-
-	if (offset + sizeof(__u64) > z->stats_size)
-		return;
-	if (sizeof(long) == sizeof(__u64)) {
-		*sum = __atomic_load_n((const __u64 *)at, __ATOMIC_RELAXED);
-		return;
-	}
-	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
-		at += sizeof(low);
-	low = __atomic_load_n((const __u32 *)at, __ATOMIC_RELAXED);
-	*sum += (__u32)(low - (__u32)*sum);
+	*sum += io_uring_zcrx_read_counter(counter) - (unsigned long)*sum;
 }
 
-void zcrx_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats)
+void zcrx_read_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats)
 {
-	read_counter(z, offsetof(typeof(*stats), copy_count),
-		     &z->sums.copy_count);
-	read_counter(z, offsetof(typeof(*stats), copy_bytes),
-		     &z->sums.copy_bytes);
-	read_counter(z, offsetof(typeof(*stats), no_buffers_count),
-		     &z->sums.no_buffers_count);
+	if (z->stats) {
+		add_growth(&z->sums.copy_count, &z->stats->copy_count);
+		add_growth(&z->sums.copy_bytes, &z->stats->copy_bytes);
+		/* Zero where the kernel lacks it: there is room for it */
+		add_growth(&z->sums.no_buffers_count, &z->stats->no_buffers_count);
+	}
 	*stats = z->sums;
 }

@@ -29,13 +29,6 @@ struct zcrx_config {
 /* The most areas of an instance; the kernel's limit */
 #define MAX_AREAS	1024
 
-struct zcrx_area {
-	unsigned char	*mem;
-	size_t		size;
-	__u64		token;		/* its part of an offset */
-	unsigned int	first;		/* number of its first buffer */
-};
-
 struct zcrx {
 	struct io_uring		ring;
 	bool			nodev;
@@ -43,7 +36,8 @@ struct zcrx {
 	__u32			id;
 
 	/* The areas, cut into nr_bufs buffers of 1 << buf_shift bytes */
-	struct zcrx_area	areas[MAX_AREAS];
+	struct io_uring_zcrx_area_reg areas[MAX_AREAS];
+	unsigned int		first[MAX_AREAS]; /* number of the first buffer */
 	unsigned int		nr_areas;
 	unsigned int		max_areas;
 	unsigned int		buf_shift;
@@ -58,7 +52,6 @@ struct zcrx {
 	size_t			region_size;
 	struct io_uring_zcrx_rq	rq;
 	const struct io_uring_zcrx_notif_stats *stats;
-	__u32			stats_size;
 	struct io_uring_zcrx_notif_stats sums;	/* as last read */
 };
 
@@ -93,7 +86,7 @@ int zcrx_arm(struct zcrx *z, __u32 types);
  * The statistics of this moment; zero without notifications. To be called before
  * 2^32 have been added to one.
  */
-void zcrx_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats);
+void zcrx_read_stats(struct zcrx *z, struct io_uring_zcrx_notif_stats *stats);
 
 /* The types of a notification completion, as a mask */
 static inline __u32 zcrx_types(const struct zcrx *z, const struct io_uring_cqe *cqe)
@@ -101,32 +94,24 @@ static inline __u32 zcrx_types(const struct zcrx *z, const struct io_uring_cqe *
 	return z->by_number ? 1U << (cqe->res & 31) : (__u32)cqe->res;
 }
 
-/* Where the data of a receive completion lies: token of the area, and offset there */
-static inline __u64 zcrx_offset(const struct io_uring_cqe *cqe)
+/* The index of the area of a receive completion with this offset */
+static inline unsigned int zcrx_area(const struct zcrx *z, __u64 off)
 {
-	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
+	int i = io_uring_zcrx_find_area(z->areas, z->nr_areas, off);
 
-	return rcqe->off;
-}
-
-static inline const struct zcrx_area *zcrx_area(const struct zcrx *z, __u64 off)
-{
-	unsigned int i = z->nr_areas - 1;
-
-	while (i && z->areas[i].token != (off & IORING_ZCRX_AREA_MASK))
-		i--;
-	return &z->areas[i];
+	/* The kernel names no other areas */
+	return i < 0 ? 0 : i;
 }
 
 static inline const unsigned char *zcrx_data(const struct zcrx *z, __u64 off)
 {
-	return zcrx_area(z, off)->mem + (off & ~IORING_ZCRX_AREA_MASK);
+	return io_uring_zcrx_area_ptr(&z->areas[zcrx_area(z, off)], off);
 }
 
 /* The number of a buffer, counted through all areas */
 static inline unsigned int zcrx_buffer(const struct zcrx *z, __u64 off)
 {
-	return zcrx_area(z, off)->first +
+	return z->first[zcrx_area(z, off)] +
 	       ((off & ~IORING_ZCRX_AREA_MASK) >> z->buf_shift);
 }
 
