@@ -23,7 +23,7 @@ help: ## list the targets
 run: ## everything from nothing: build, boot, receive through zcrx with notifications (cold 9 minutes)
 	@$(of_base) harness/run
 
-test: ## the tests (cold 55 minutes); PARTS="guest net" for some
+test: ## the tests (cold an hour); PARTS="guest net" for some
 	@harness/test $(PARTS)
 
 test-all: ## all tests: several hours
