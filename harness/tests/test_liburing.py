@@ -15,13 +15,13 @@ ENDS = {"passed": "1 sec [1]", "skipped": "Skipped", "failed": "Test {} failed w
         "timed out": "Test {} timed out (may not be a failure)"}
 
 
-def printed(**outcomes):
-    """what runtests.sh prints, with some output of a test"""
+def printed(says="says something\n", **outcomes):
+    """what runtests.sh prints; says is the output of each test that does not pass"""
     lines = []
     for name, outcome in outcomes.items():
         end = ENDS[outcome].format(f"{name}.t")
         start = LINE.format(f"{name}.t")
-        lines += [start + end] if outcome == "passed" else [start + "says something", end]
+        lines.append(start + ("" if outcome == "passed" else says) + end)
     return "\n".join([*lines, "Test run complete, kernel: 7.3.4", "Tests failed (1): <b.t>"])
 
 
@@ -37,8 +37,10 @@ class Suite(unittest.TestCase):
 
     def test_each_outcome_is_read(self):
         wanted = dict(zip("abcd", ENDS))
-        self.assertEqual({f"{name}.t": outcome for name, outcome in wanted.items()},
-                         suite.outcomes(printed(**wanted)))
+        for says in ("says something\n", "no newline", ""):
+            with self.subTest(says):
+                self.assertEqual({f"{name}.t": outcome for name, outcome in wanted.items()},
+                                 suite.outcomes(printed(says, **wanted)))
 
     def test_what_failed_before_may_fail(self):
         outcome = printed(a="passed", b="failed")
@@ -47,14 +49,18 @@ class Suite(unittest.TestCase):
     def test_a_test_that_is_lost_twice_is_named(self):
         for how in ("failed", "timed out", "skipped"):
             with self.subTest(how):
-                status, said = self.lost("base", printed(a="passed"), "HEAD",
-                                         printed(a=how), printed(a=how))
+                status, said = self.lost("base", printed(a="passed", z="passed"), "HEAD",
+                                         printed(a=how, z="passed"), printed(a=how))
                 self.assertEqual(1, status)
                 self.assertIn("a.t passed without the series", said)
 
     def test_a_test_that_passes_when_it_runs_once_more_is_not_lost(self):
-        self.assertEqual(0, self.lost("base", printed(a="passed"), "HEAD",
-                                      printed(a="failed"), printed(a="passed"))[0])
+        self.assertEqual(0, self.lost("base", printed(a="passed", z="passed"), "HEAD",
+                                      printed(a="failed", z="passed"), printed(a="passed"))[0])
+
+    def test_a_kernel_on_which_nothing_passes_shows_nothing(self):
+        with self.assertRaisesRegex(suite.Refused, "no test passed with base"):
+            self.lost("base", printed(a="failed"))
 
     def test_a_run_that_stops_half_way_is_refused(self):
         with self.assertRaisesRegex(suite.Refused, "did not come to its end"):

@@ -152,9 +152,10 @@ static __u64 add_up(__u64 *sum, const __u64 *c)
 /* Part: handling */
 static int give_back(struct receiver *r)
 {
-	/* There are fewer buffers than entries, so it never fills up. */
-	while (r->nr_held)
-		io_uring_zcrx_rq_add(&r->rq, r->held[--r->nr_held]);
+	/* There are fewer buffers than entries, so it never fills up here. */
+	while (r->nr_held &&
+	       !io_uring_zcrx_rq_add(&r->rq, r->held[r->nr_held - 1]))
+		r->nr_held--;
 	io_uring_zcrx_rq_advance(&r->rq);
 	/* Flush now: do not wait until a buffer is needed. */
 	return io_uring_zcrx_flush_rq(&r->ring, r->zcrx_id);

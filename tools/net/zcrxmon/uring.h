@@ -10,11 +10,14 @@
 #include <linux/io_uring.h>
 #include <linux/io_uring/query.h>
 #ifdef LINUX_IO_URING_ZCRX_NOTIF_H
-/* The same structures, with the names that liburing has for them */
+/*
+ * liburing has other names for the descriptor and the statistics, which are the
+ * same. Its answer to the query is shorter, and its types are numbers.
+ */
+struct io_uring_query_zcrx_event;
 #define zcrx_event_desc			zcrx_notification_desc
 #define zcrx_event_type			zcrx_notification_type
 #define zcrx_stats			io_uring_zcrx_notif_stats
-#define io_uring_query_zcrx_event	io_uring_query_zcrx_notif
 #define ZCRX_EVENT_DESC_FLAG_STATS	ZCRX_NOTIF_DESC_FLAG_STATS
 #endif
 #include <liburing.h>

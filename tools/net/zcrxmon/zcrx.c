@@ -213,7 +213,7 @@ int zcrx_arm(struct zcrx *z, __u32 types)
 {
 	int ret = 0;
 
-	/* In the form with masks, the same word is the mask */
+	/* liburing passes the word on unchecked: here it is a mask */
 	if (!z->by_number)
 		return io_uring_zcrx_arm_event(&z->ring, z->id, types);
 	for (; types && !ret; types &= types - 1)
