@@ -36,7 +36,9 @@ ssize_t io_uring_zcrx_region_size(unsigned int entries) { (void)entries; return 
 
 ssize_t io_uring_zcrx_region_size_stats(unsigned int entries, struct zcrx_event_desc *desc)
 {
-	(void)entries, (void)desc;
+	(void)entries;
+	desc->flags = ZCRX_NOTIF_DESC_FLAG_STATS;
+	desc->stats_offset = 4096;
 	return 65536;
 }
 
@@ -83,6 +85,48 @@ int main(int argc, char **argv)
 	if (ret)
 		explain_register(ret, &config);
 	printf("%d", ret);
+	return 0;
+}
+"""
+
+# argv: the values of a counter, one after the other
+COUNTERS = LIBURING + r"""
+static struct zcrx_notification_desc desc;
+
+int io_uring_zcrx_add_area(struct io_uring *r, __u32 id, struct io_uring_zcrx_area_reg *area)
+{
+	(void)r, (void)id, (void)area;
+	return 0;
+}
+
+int io_uring_register_ifq(struct io_uring *r, struct io_uring_zcrx_ifq_reg *reg)
+{
+	(void)r;
+	reg->rq_entries = 1;
+	desc = *(struct zcrx_notification_desc *)(unsigned long)reg->notif_desc;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct zcrx_config config = { .area_size = 65536, .notify = true };
+	struct probe p = { .notif.types = ~0U };
+	struct io_uring_zcrx_notif_stats got;
+	static struct zcrx z;
+	__u64 *counters;
+	int i;
+
+	if (zcrx_open_ring(&z, &config) || zcrx_register(&z, &config, &p))
+		return 1;
+	counters = (__u64 *)((char *)z.region + desc.stats_offset);
+	printf("%llu %u", (unsigned long long)desc.user_data, desc.type_mask);
+	for (i = 1; i < argc; i++) {
+		counters[0] = strtoull(argv[i], NULL, 0);
+		counters[1] = counters[0] + 1;
+		counters[2] = counters[0] + 2;
+		zcrx_read_stats(&z, &got);
+		printf(" %llu %llu %llu", got.copy_count, got.copy_bytes, got.no_buffers_count);
+	}
 	return 0;
 }
 """
@@ -399,6 +443,15 @@ class Registration(Program):
         self.addCleanup(resource.setrlimit, resource.RLIMIT_MEMLOCK, limit)
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, limit[1]))
         self.assertIn("huge page is charged", self.run_program(1, 12, 65536)[1])
+
+
+class Counters(Program):
+    source, parts = COUNTERS, ("zcrx.c",)
+
+    def test_the_counters_of_the_descriptor_are_read(self):
+        values = (7, 1 << 32, (1 << 40) + 5)
+        wanted = [2, 3, *(value + i for value in values for i in range(3))]
+        self.assertEqual(wanted, [int(word) for word in self.text(*values)[0].split()])
 
 
 class Starving(Program):

@@ -124,7 +124,7 @@ static __u32 look_at_cqe(struct receiver *r, struct io_uring_cqe *cqe)
 		r->receiving = 0;
 		return 0;
 	}
-	/* here: use the cqe->res bytes at io_uring_zcrx_area_ptr() */
+	/* here: use the payload, see io_uring_zcrx_area_ptr() */
 	r->received += cqe->res;
 	r->held[r->nr_held++] = io_uring_zcrx_cqe_off(cqe);
 	return 0;

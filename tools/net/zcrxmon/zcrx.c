@@ -81,7 +81,7 @@ static void unmap_area(struct io_uring_zcrx_area_reg *area)
 /* The kernel has the area that was mapped last. */
 static void area_is_there(struct zcrx *z)
 {
-	z->first[z->nr_areas] = z->nr_bufs;
+	z->first_buf[z->nr_areas] = z->nr_bufs;
 	z->nr_bufs += z->areas[z->nr_areas++].len >> z->buf_shift;
 }
 

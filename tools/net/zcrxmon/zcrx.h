@@ -37,7 +37,7 @@ struct zcrx {
 
 	/* The areas, cut into nr_bufs buffers of 1 << buf_shift bytes */
 	struct io_uring_zcrx_area_reg areas[MAX_AREAS];
-	unsigned int		first[MAX_AREAS]; /* number of the first buffer */
+	unsigned int		first_buf[MAX_AREAS];	/* of each area */
 	unsigned int		nr_areas;
 	unsigned int		max_areas;
 	unsigned int		buf_shift;
@@ -111,7 +111,7 @@ static inline const unsigned char *zcrx_data(const struct zcrx *z, __u64 off)
 /* The number of a buffer, counted through all areas */
 static inline unsigned int zcrx_buffer(const struct zcrx *z, __u64 off)
 {
-	return z->first[zcrx_area(z, off)] +
+	return z->first_buf[zcrx_area(z, off)] +
 	       ((off & ~IORING_ZCRX_AREA_MASK) >> z->buf_shift);
 }
 
