@@ -70,9 +70,8 @@ as_root() {
 }
 
 # with_ccache DIRECTORY COMMAND...: use the compiler's cache, with paths relative to
-# the directory, and keep dates and names out of the results. ccache's depend mode would
-# save a fifth of the time, but it does not see .incbin, by which a boot image contains
-# the kernel. The namespace leaves out what was stored in that mode.
+# the directory, and keep dates and names out of the results. For CC=harness/lib/cc. The
+# namespace leaves out boot images of other kernels that were stored once.
 with_ccache() {
 	local settings
 	mapfile -t settings <"$harness/lib/compiler.env"

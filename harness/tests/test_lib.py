@@ -85,18 +85,39 @@ class Lib(unittest.TestCase):
 
 
 class Compiler(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.dir = pathlib.Path(scratch.name)
+
+    def cached(self, command):
+        return subprocess.run(
+            ["bash", "-c", f"source {LIB}/common.sh; with_ccache {self.dir} {command}", "harness/x"],
+            cwd=self.dir, check=True, capture_output=True, text=True,
+            env={**os.environ, "ZCRX_BUILD": f"{self.dir}/build",
+                 "ZCRX_CACHE": f"{self.dir}/cache"}).stdout
+
+    def object_of(self, source):
+        self.cached(f"{LIB}/cc gcc -Wp,-MMD,x.d -c -o x.o {source}")
+        return (self.dir / "x.o").read_bytes()
+
+    def count(self, event):
+        counts = dict(line.split() for line in self.cached("ccache --print-stats").splitlines())
+        return int(counts[event])
+
     def test_a_file_that_is_included_as_it_is_makes_a_new_object(self):
-        with tempfile.TemporaryDirectory() as name:
-            room = pathlib.Path(name)
-            (room / "image.S").write_text('.incbin "kernel"\n')
-            for content in ("one", "two"):
-                (room / "kernel").write_text(content)
-                subprocess.run(
-                    ["bash", "-c", f"source {LIB}/common.sh; with_ccache {room} "
-                     "ccache gcc -Wp,-MMD,image.d -c -o image.o image.S", "harness/x"],
-                    cwd=room, check=True, env={**os.environ, "ZCRX_BUILD": f"{room}/build",
-                                               "ZCRX_CACHE": f"{room}/cache"})
-                self.assertIn(content.encode(), (room / "image.o").read_bytes())
+        (self.dir / "image.S").write_text('.incbin "kernel"\n')
+        for content in ("one", "two"):
+            (self.dir / "kernel").write_text(content)
+            self.assertIn(content.encode(), self.object_of("image.S"))
+
+    def test_a_c_file_is_compiled_once_without_the_preprocessor_before(self):
+        (self.dir / "x.c").write_text('#include "x.h"\nconst char x[] = X;\n')
+        for content in ("one", "two", "one"):
+            (self.dir / "x.h").write_text(f'#define X "{content}"\n')
+            self.assertIn(content.encode(), self.object_of("x.c"))
+        self.assertEqual([self.count(event) for event in (
+            "cache_miss", "direct_cache_hit", "preprocessed_cache_miss")], [2, 1, 0])
 
 
 if __name__ == "__main__":

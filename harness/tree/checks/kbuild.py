@@ -18,9 +18,9 @@ class Objects:
 
     def __init__(self, arch, tree, directory, cache, compiler="gcc", cross=""):
         self.arch, self.tree, self.path = arch, tree, pathlib.Path(directory)
-        self.tools = [f"CC=ccache {compiler}"]
+        self.tools = [f"CC={HARNESS}/lib/cc {compiler}"]
         if cross:
-            self.tools = [f"CC=ccache {cross}{compiler}", f"CROSS_COMPILE={cross}"]
+            self.tools = [f"CC={HARNESS}/lib/cc {cross}{compiler}", f"CROSS_COMPILE={cross}"]
         settings = (HARNESS / "lib/compiler.env").read_text().split()
         self.env = {**os.environ, **dict(line.split("=", 1) for line in settings),
                     "CCACHE_DIR": f"{cache}/ccache", "CCACHE_BASEDIR": str(BUILD / "check")}
