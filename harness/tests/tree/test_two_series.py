@@ -3,9 +3,11 @@
 
 import unittest
 
-from fakes import (CORE, DRIVER, THIRD, TWO, edited, hunks, mail,
+from fakes import (CORE, DRIVER, FIRST, ONE, THIRD, TWO, edited, hunks, mail,
                    second_series_files)
 from world import World
+
+CHANGE = "series/two/0002-io_uring-change-it.patch"
 
 
 class Two(World):
@@ -199,6 +201,51 @@ class Two(World):
         self.git("commit", "-q", "-a", "-m", "io_uring: change it", cwd=self.linux)
         self.refused('"io_uring: change it"\\) changes io_uring/new.c, which .* adds',
                      "harness/tree/refresh")
+
+    # -- a series on another one, which changes its new file
+
+    def put_on_one(self):
+        self.write("series/order", "one\ntwo one\n")
+        self.write("io_uring/new.c", "".join(ONE))
+        (self.repo / CORE).unlink()
+        self.write(CHANGE, mail("io_uring: change it", [], hunks("io_uring/new.c", ONE, TWO)))
+
+    def test_a_series_changes_what_the_series_below_adds(self):
+        self.put_on_one()
+        self.assemble()
+        self.assertEqual("".join(TWO), (self.linux / "io_uring/new.c").read_text())
+        for tip in ("one", "posted/one"):
+            self.assertEqual("".join(ONE).strip(),
+                             self.git("show", f"{tip}:io_uring/new.c", cwd=self.linux))
+        self.assertEqual("".join(TWO).strip(),
+                         self.git("show", "posted/two:io_uring/new.c", cwd=self.linux))
+        self.commit_all(message="on one")
+        self.succeeds("harness/tree/refresh")
+        self.assertEqual(self.repository_changes(), "")
+
+    def test_refresh_takes_over_a_change_of_what_the_series_below_adds(self):
+        self.put_on_one()
+        self.assemble()
+        self.change("io_uring/new.c", "first change", "another one")
+        self.amend()
+        self.succeeds("harness/tree/refresh")
+        self.assertEqual("".join(ONE), self.read("io_uring/new.c"))
+        self.assertIn("\n+\tanother one\n", self.read(CHANGE))
+
+    def test_a_series_that_is_not_on_it_is_refused(self):
+        self.put_on_one()
+        self.write("series/order", "one\ntwo\n")
+        self.assertIn("two needs more than it is posted on", self.run_program(
+            "harness/tree/assemble").stderr)
+        self.refused("changes io_uring/new.c, which .* adds. .* series that series/order "
+                     "puts on that one", "harness/tree/refresh", FORCE="1")
+
+    def test_the_series_of_a_new_file_adds_it_complete(self):
+        self.put_on_one()
+        self.edit(DRIVER, "Adds: ", "Adds: io_uring/new.c\nAdds: ")
+        self.edit(FIRST, "Adds: io_uring/new.c\n", "")
+        self.refused("a hunk changes io_uring/new.c, which Linux 7.1.13 does not have, nor a "
+                     "series below", "harness/tree/assemble")
 
     def test_edit_of_the_absent_series_does_not_hinder_refresh(self):
         self.assemble("two")

@@ -16,13 +16,15 @@ class Branches:
 
     series   {name: [(file name, Patch)]}
     ids      the commits, lowest first
-    overlay  {path: (mode, object)}
+    overlay  {path: (mode, object)}, as the commit has it that adds the file
     """
 
     def __init__(self, tree, base, stack):
         self.tree, self.base = tree, base
         self.version = commits.base_version(tree, base)
-        self.series, self.ids, self.overlay, self.added_by = {}, [], {}, {}
+        self.series, self.ids, self.overlay = {}, [], {}
+        # {path: commit}, and {path: series}
+        self.added_by, self.added_in = {}, {}
         lower, below = base, "base"
         for name in stack:
             upper = f"refs/heads/{name}"
@@ -72,7 +74,7 @@ class Branches:
         if "---" in lines:
             raise Refused(f"the message of {self.title(commit)} has a line "
                           "`---`, which ends a message in a mail. Reword it.")
-        adds, changes = self.files(commit)
+        adds, changes = self.files(name, commit)
         patch = mailpatch.Patch("", subject, "\n".join(lines).strip("\n"),
                                 adds, self.diff(commit, changes), changes)
         # as git format-patch cuts names
@@ -84,8 +86,8 @@ class Branches:
                           f"{error}") from None
         return file, patch
 
-    def files(self, commit):
-        """the paths that a commit adds, and the paths that it changes"""
+    def files(self, series, commit):
+        """the paths that a commit of a series adds, and the paths that it changes"""
         raw = git("diff-tree", "-r", "-z", "--no-renames", f"{commit}^",
                   commit, cwd=self.tree).split("\0")
         paths = raw[1::2]
@@ -93,30 +95,32 @@ class Branches:
         adds, changes = [], []
         for info, path in zip(raw[::2], paths):
             _, mode, _, name, status = info.split()
-            if path in in_base:
+            if path in in_base or self.added_in.get(path) in repository.below(series):
                 self.check_change(commit, path, status)
                 changes.append(path)
             else:
                 self.check_add(commit, path, status, mode)
                 self.overlay[path] = mode, name
-                self.added_by[path] = commit
+                self.added_by[path], self.added_in[path] = commit, series
                 adds.append(path)
         return adds, changes
 
     def check_change(self, commit, path, status):
         if status != "M":
             what = "deletes or renames" if status == "D" else "replaces"
-            raise Refused(f"{self.title(commit)} {what} {path} of "
-                          f"{self.version}. The patches of a series only "
-                          "change Linux's files; leave the file in place.")
+            owner = self.added_in.get(path, self.version)
+            raise Refused(f"{self.title(commit)} {what} {path} of {owner}. The "
+                          "patches of a series only change files that are there; "
+                          "leave the file in place.")
 
     def check_add(self, commit, path, status, mode):
         if path in self.added_by:
             raise Refused(
                 f"{self.title(commit)} changes {path}, which "
                 f"{self.title(self.added_by[path])} adds. A new file comes in "
-                "complete: squash the change into that commit (git commit "
-                f"--fixup, git rebase -i --autosquash base).")
+                "complete: squash the change into that commit (git commit --fixup, git "
+                f"rebase -i --autosquash base). Only a series that {repository.SERIES}/order "
+                "puts on that one can change it.")
         if status != "A" or mode not in REGULAR:
             raise Refused(f"{self.title(commit)} adds {path}, which is not a "
                           "regular file")

@@ -48,13 +48,16 @@ def store_overlay(tree, files):
 
 
 def check_against_base(patches, base, version):
+    series_of = {}
     for patch in patches:
+        series = pathlib.PurePath(patch.where).parent
         for path in patch.changes:
-            if path not in base:
+            if path not in base and series_of.get(path, series) == series:
                 raise Refused(
                     f"{patch.where}: a hunk changes {path}, which {version} "
-                    "does not have. Hunks are for files of the base; edit a file "
-                    "of the overlay in place.")
+                    "does not have, nor a series below. Hunks are for files of "
+                    "these; edit a file of the overlay in place.")
+        series_of |= dict.fromkeys(patch.adds, series)
         for path in patch.adds:
             if path in base:
                 raise Refused(f"{patch.where} adds {path}, which {version} "
@@ -86,17 +89,21 @@ def apply(tree, patch, env, version):
             "was made for, with KSRC=directory or KERNEL_TARBALL=file.")
 
 
-def changed_files(tree, patches, base, version):
+def changed_files(tree, patches, base, overlay, version):
     """for each patch {path: (mode, object)} of the files its hunks change"""
     touched = {path for patch in patches for path in patch.changes}
-    before = {path: base[path] for path in touched}
+    before = {}
     result = []
     with tempfile.TemporaryDirectory(prefix="zcrx-index-") as directory:
         env = {"GIT_INDEX_FILE": f"{directory}/index"}
-        lines = "".join(f"{mode} {name}\t{path}\0"
-                        for path, (mode, name) in before.items())
-        git("update-index", "-z", "--index-info", cwd=tree, env=env,
-            data=lines)
+
+        def put(files):
+            lines = "".join(f"{mode} {name}\t{path}\0"
+                            for path, (mode, name) in files.items())
+            git("update-index", "-z", "--index-info", cwd=tree, env=env, data=lines)
+            before.update(files)
+
+        put({path: base[path] for path in touched & base.keys()})
         for patch in patches:
             after = before
             if patch.diff:
@@ -106,7 +113,10 @@ def changed_files(tree, patches, base, version):
                          for line in filter(None, listing.split("\0"))}
             result.append({path: entry for path, entry in after.items()
                            if before[path] != entry})
-            before = after
+            before = dict(after)
+            # a series above can change what this one adds
+            if arrived := touched.intersection(patch.adds):
+                put({path: overlay[path] for path in arrived})
     return result
 
 
@@ -150,7 +160,7 @@ def make_anew(tree, base, patches, overlay, who):
               for name in (path, *parents(path))}
     in_base = entries_of(tree, base, paths)
     check_against_base(patches, in_base, version)
-    files = changed_files(tree, patches, in_base, version)
+    files = changed_files(tree, patches, in_base, overlay, version)
     stream = ["feature done\n"]
     parent = base
     for mark, (patch, changed) in enumerate(zip(patches, files), 1):
