@@ -70,8 +70,8 @@ as_root() {
 }
 
 # with_ccache DIRECTORY COMMAND...: use the compiler's cache, with paths relative to
-# the directory, and keep dates and names out of the results. For CC=harness/lib/cc. The
-# namespace leaves out boot images of other kernels that were stored once.
+# the directory, and keep dates and names out of the results. CC is harness/lib/cc.
+# The namespace leaves out the boot images that were cached once in depend mode.
 with_ccache() {
 	local settings
 	mapfile -t settings <"$harness/lib/compiler.env"

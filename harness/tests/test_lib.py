@@ -97,8 +97,8 @@ class Compiler(unittest.TestCase):
             env={**os.environ, "ZCRX_BUILD": f"{self.dir}/build",
                  "ZCRX_CACHE": f"{self.dir}/cache"}).stdout
 
-    def object_of(self, source):
-        self.cached(f"{LIB}/cc gcc -Wp,-MMD,x.d -c -o x.o {source}")
+    def object_of(self, source, options="-nostdinc"):
+        self.cached(f"{LIB}/cc gcc {options} -Wp,-MMD,x.d -c -o x.o {source}")
         return (self.dir / "x.o").read_bytes()
 
     def count(self, event):
@@ -110,6 +110,12 @@ class Compiler(unittest.TestCase):
         for content in ("one", "two"):
             (self.dir / "kernel").write_text(content)
             self.assertIn(content.encode(), self.object_of("image.S"))
+
+    def test_a_header_of_the_system_makes_a_new_object(self):
+        (self.dir / "x.c").write_text('#include <x.h>\nconst char x[] = X;\n')
+        for content in ("one", "two"):
+            (self.dir / "x.h").write_text(f'#define X "{content}"\n')
+            self.assertIn(content.encode(), self.object_of("x.c", f"-isystem {self.dir}"))
 
     def test_a_c_file_is_compiled_once_without_the_preprocessor_before(self):
         (self.dir / "x.c").write_text('#include "x.h"\nconst char x[] = X;\n')
