@@ -108,7 +108,7 @@ class Branches:
     def check_change(self, commit, path, status):
         if status != "M":
             what = "deletes or renames" if status == "D" else "replaces"
-            owner = self.added_in.get(path, self.version)
+            owner = f"series {self.added_in[path]}" if path in self.added_in else self.version
             raise Refused(f"{self.title(commit)} {what} {path} of {owner}. The "
                           "patches of a series only change files that are there; "
                           "leave the file in place.")
@@ -120,7 +120,7 @@ class Branches:
                 f"{self.title(self.added_by[path])} adds. A new file comes in "
                 "complete: squash the change into that commit (git commit --fixup, git "
                 f"rebase -i --autosquash base). Only a series that {repository.SERIES}/order "
-                "puts on that one can change it.")
+                f"puts on {self.added_in[path]} can change it.")
         if status != "A" or mode not in REGULAR:
             raise Refused(f"{self.title(commit)} adds {path}, which is not a "
                           "regular file")

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 
 from lib.common import Refused, decode, encode, git
+from tree.overlay import repository
 
 # The same input gives the same commit ids; nobody has signed these.
 NEUTRAL = "zcrx-notif <zcrx-notif@localhost> 1767225600 +0000"
@@ -50,13 +51,14 @@ def store_overlay(tree, files):
 def check_against_base(patches, base, version):
     series_of = {}
     for patch in patches:
-        series = pathlib.PurePath(patch.where).parent
+        series = series_name(patch)
         for path in patch.changes:
-            if path not in base and series_of.get(path, series) == series:
+            if path not in base and \
+                    series_of.get(path) not in repository.below(series):
                 raise Refused(
-                    f"{patch.where}: a hunk changes {path}, which {version} "
-                    "does not have, nor a series below. Hunks are for files of "
-                    "these; edit a file of the overlay in place.")
+                    f"{patch.where}: a hunk changes {path}, which neither {version} "
+                    f"has nor a series that {series} is posted on. Edit a new file "
+                    "of the same series in place.")
         series_of |= dict.fromkeys(patch.adds, series)
         for path in patch.adds:
             if path in base:
@@ -67,6 +69,10 @@ def check_against_base(patches, base, version):
                 if base.get(parent, ("040000",))[0] != "040000":
                     raise Refused(f"{patch.where} adds {path}, and {parent} "
                                   f"is a file in {version}")
+
+
+def series_name(patch):
+    return pathlib.PurePath(patch.where).parent.name
 
 
 def parents(path):
@@ -143,7 +149,8 @@ def remember(tree, key, tip):
 def make(tree, base, patches, overlay, who=NEUTRAL):
     """one commit a patch, stacked on commit base; the list of their ids"""
     key = hashlib.sha256(encode(repr([base, who, [
-        (patch.message(), patch.diff, [(path, overlay[path]) for path in patch.adds])
+        (series_name(patch), repository.below(series_name(patch)), patch.message(),
+         patch.diff, [(path, overlay[path]) for path in patch.adds])
         for patch in patches]]))).hexdigest()
     ids = made_before(tree, base, key)
     if not ids:

@@ -134,7 +134,7 @@ def parse_diff(lines, at):
 def check_extended_header(line, path):
     if MADE_OR_GONE.match(line):
         raise Malformed(f"a hunk makes, deletes, renames or copies {path}. "
-                        "Hunks are for files that Linux has and keeps; a new "
+                        "Hunks are for files that are there and stay; a new "
                         "file goes into the overlay, and here a line\n"
                         f"  Adds: {path}")
     if not line.startswith(("old mode ", "new mode ", "index ")):
