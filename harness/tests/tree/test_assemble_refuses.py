@@ -77,8 +77,8 @@ class Refuse(World):
 
     def test_hunk_for_an_overlay_file(self):
         self.first(hunks("io_uring/new.c", ["int new;\n"], ["int old;\n"]))
-        self.assemble_refused("a hunk changes io_uring/new.c, which neither Linux 7.1.13 "
-                              "has nor a series that one is posted on")
+        self.assemble_refused("a hunk changes io_uring/new.c, which Linux 7.1.13 "
+                              "does not have")
 
     # -- the folders
 

@@ -62,8 +62,10 @@ class Builds(World):
         self.reassemble()
         self.assertEqual(self.made(again=True), [
             ["drivers/net/", "net/"], ["drivers/net/", "io_uring/", "net/"]])
-        self.write("harness/configs/um.config", "UM=y\nMORE=y\n")
-        self.assertEqual(len(self.made(again=True)), 6)
+        for name in ("harness/configs/um.config", "harness/lib/cc", "harness/lib/compiler.env"):
+            with self.subTest(changed=name):
+                self.write(name, (self.repo / name).read_text() + "MORE=y\n")
+                self.assertEqual(len(self.made(again=True)), 6)
 
     def test_a_commit_that_failed_is_built_again(self):
         self.write("drivers/net/two.c", "int two; ERROR\n")

@@ -4,7 +4,7 @@
 import shutil
 import unittest
 
-from fakes import (CORE, DRIVER, FIRST, ONE, THIRD, TWO, edited, hunks, mail,
+from fakes import (CORE, DRIVER, FIRST, ONE, SECOND, THIRD, THREE, TWO, edited, hunks, mail,
                    second_series_files)
 from world import World
 
@@ -200,7 +200,8 @@ class Two(World):
         self.assemble()
         self.change("io_uring/new.c", "int", "long")
         self.git("commit", "-q", "-a", "-m", "io_uring: change it", cwd=self.linux)
-        self.refused('"io_uring: change it"\\) changes io_uring/new.c, which .* adds',
+        self.refused('"io_uring: change it"\\) changes io_uring/new.c, which .* adds.* Only '
+                     "a series that series/order puts on one can change it",
                      "harness/tree/refresh")
 
     # -- a series on another one, which changes its new file
@@ -235,21 +236,34 @@ class Two(World):
 
     def test_a_third_series_changes_it_once_more(self):
         self.put_on_one()
-        three = edited(TWO, 20, "second change")
         self.write("series/order", "one\ntwo one\nthree two\n")
         self.write("series/three/0000-cover-letter", "Third series\n\nHello.\n")
         self.write("series/three/0001-io_uring-change-it-again.patch",
-                   mail("io_uring: change it again", [], hunks("io_uring/new.c", TWO, three)))
+                   mail("io_uring: change it again", [], hunks("io_uring/new.c", TWO, THREE)))
         self.assemble()
-        self.assertEqual("".join(three), (self.linux / "io_uring/new.c").read_text())
+        self.assertEqual("".join(THREE), (self.linux / "io_uring/new.c").read_text())
         self.commit_all(message="three")
         self.succeeds("harness/tree/refresh")
         self.assertEqual(self.repository_changes(), "")
 
     def test_a_series_that_is_not_on_it_is_refused(self):
         self.put_on_one()
+        self.assemble()
         self.write("series/order", "one\ntwo\n")
-        self.refused("neither Linux 7.1.13 has nor a series that two is posted on",
+        self.refused("changes io_uring/new.c of series one, which two is not posted on",
+                     "harness/tree/assemble")
+
+    def test_a_file_that_has_moved_to_a_series_that_it_is_not_on_is_refused(self):
+        self.put_on_one()
+        self.assemble()
+        zero = self.repo / "series/zero"
+        zero.mkdir()
+        (self.repo / FIRST).rename(zero / "0001-io_uring-start.patch")
+        shutil.copy(self.repo / "series/one/0000-cover-letter", zero)
+        for name, number in ((SECOND, 1), (THIRD, 2)):
+            (self.repo / name).rename(self.repo / name.replace("/000", f"/000{number}-"))
+        self.write("series/order", "zero\none\ntwo one\n")
+        self.refused("changes io_uring/new.c of series zero, which two is not posted on",
                      "harness/tree/assemble")
 
     def test_what_was_accepted_once_is_refused_in_the_series_of_the_file(self):
@@ -260,7 +274,8 @@ class Two(World):
         (self.repo / CHANGE).rename(self.repo / "series/one/0004-io_uring-change-it.patch")
         shutil.rmtree(self.repo / "series/two")
         self.write("series/order", "one\n")
-        self.refused("nor a series that one is posted on", "harness/tree/assemble")
+        self.refused("changes io_uring/new.c, which Linux 7.1.13 does not have",
+                     "harness/tree/assemble")
 
     def test_a_series_deletes_no_file_of_the_series_below(self):
         self.put_on_one()
@@ -273,7 +288,7 @@ class Two(World):
         self.put_on_one()
         self.edit(DRIVER, "Adds: ", "Adds: io_uring/new.c\nAdds: ")
         self.edit(FIRST, "Adds: io_uring/new.c\n", "")
-        self.refused("a hunk changes io_uring/new.c, which neither Linux 7.1.13 has",
+        self.refused("changes io_uring/new.c, which Linux 7.1.13 does not have",
                      "harness/tree/assemble")
 
     def test_edit_of_the_absent_series_does_not_hinder_refresh(self):

@@ -53,12 +53,16 @@ def check_against_base(patches, base, version):
     for patch in patches:
         series = series_name(patch)
         for path in patch.changes:
-            if path not in base and \
-                    series_of.get(path) not in repository.below(series):
+            owner = series_of.get(path, series)
+            if path in base or owner in repository.below(series):
+                continue
+            if owner != series:
                 raise Refused(
-                    f"{patch.where}: a hunk changes {path}, which neither {version} "
-                    f"has nor a series that {series} is posted on. Edit a new file "
-                    "of the same series in place.")
+                    f"{patch.where}: a hunk changes {path} of series {owner}, which "
+                    f"{series} is not posted on by {repository.SERIES}/order")
+            raise Refused(
+                f"{patch.where}: a hunk changes {path}, which {version} does not "
+                "have. Edit a new file of the same series in place.")
         series_of |= dict.fromkeys(patch.adds, series)
         for path in patch.adds:
             if path in base:
