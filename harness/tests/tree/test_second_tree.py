@@ -10,9 +10,15 @@ from world import REPOSITORY, World
 
 PATCH = "next/series/own/0001-io_uring-start-here-too.patch"
 
+# It takes a mail at the end.
+CHECKPATCH = """#!/bin/sh
+for mail; do :; done
+echo "${mail##*/}" >>"$MADE-mails"
+! grep ERROR "$mail"
+"""
 # Only the base of the second tree has these
 BASE = {"arch/x86/configs/tiny.config": "", "lib/Makefile": "obj-y += own.o\n",
-        "scripts/checkpatch.pl": "#!/bin/sh\n", "scripts/kernel-doc": "#!/bin/sh\n",
+        "scripts/checkpatch.pl": CHECKPATCH, "scripts/kernel-doc": "#!/bin/sh\n",
         "scripts/kconfig/merge_config.sh": "#!/bin/sh\n"}
 # The image that this make makes is the Makefile of the sources.
 MAKE = """#!/bin/sh
@@ -176,6 +182,27 @@ class SecondTree(World):
         self.in_next("harness/tree/check", "--mails")
         self.assertIn("== own: 0001", (self.repo / "build/next/logs/check-checkpatch.log").read_text())
         self.assertFalse((self.dir / "made").exists())
+
+    def test_a_mail_without_a_finding_is_not_checked_again(self):
+        self.give_machine()
+        checked = self.dir / "made-mails"
+        self.write("next/series/own/0002-net-go-on.patch", mail(
+            "net: go on", [], hunks("net/Makefile", ["obj-y += core.o\n"], ["obj-y += x.o\n"])))
+        one, two = "0001-io_uring-start-here-too.patch\n", "0002-net-go-on.patch\n"
+        for name, text, mails, status in (
+                (PATCH, "", one + two, 0), (PATCH, "", "", 0),
+                ("next/lib/own.c", "int own; /* ERROR */\n", one, 1),
+                ("next/lib/own.c", "int own; /* ERROR */\n", one, 1),
+                ("next/lib/own.c", "int own; /* more */\n", one, 0),
+                ("harness/tree/check", "# more\n", one + two, 0)):
+            with self.subTest(changed=name, text=text):
+                checked.write_text("")
+                old = "" if name.endswith("own.c") else (self.repo / name).read_text()
+                self.write(name, old + text)
+                done = self.run_program("harness/tree/check", "--mails", TREE="next",
+                                        KERNEL_TARBALL=str(self.dir / "next.tar.xz"))
+                self.assertEqual((checked.read_text(), done.returncode), (mails, status),
+                                 done.stderr)
 
     def test_the_base_of_the_other_is_refused(self):
         self.refused_in_next("is Linux 7.1.13, and the series is for 7.3.y",
