@@ -58,8 +58,8 @@ def check_against_base(patches, base, version):
                 continue
             if owner != series:
                 raise Refused(
-                    f"{patch.where}: a hunk changes {path} of series {owner}, which "
-                    f"{series} is not posted on by {repository.SERIES}/order")
+                    f"{patch.where}: a hunk changes {path} of series {owner}. Only a "
+                    f"series that {repository.SERIES}/order puts on {owner} can change it.")
             raise Refused(
                 f"{patch.where}: a hunk changes {path}, which {version} does not "
                 "have. Edit a new file of the same series in place.")
