@@ -5,10 +5,10 @@
 # The guests that run selftests, for parts of harness/test and for harness/coverage/run.
 # BRANCH and VARIANT name the kernel, as for harness/kernel; $name is the name of the run.
 
-# guest_selftests SECONDS SECONDS_OF_ONE [PROGRAM...]: of $build
+# guest_selftests SECONDS SECONDS_OF_ONE [PROGRAM...]: of $selftests, or of $build
 guest_selftests() {
 	"$harness/guest" -n "$name" -t "$1" -m 5120 -e SELFTEST_TIMEOUT="$2" \
-		-d "$build/selftests/io_uring" -- /host/run-selftests "${@:3}"
+		-d "${selftests:-$build/selftests/io_uring}" -- /host/run-selftests "${@:3}"
 }
 
 # net_selftests SECONDS SECONDS_OF_ONE [TEST...]: a test for NICs gets devices with

@@ -96,6 +96,21 @@ class Parts(unittest.TestCase):
         self.assertEqual((status, lines[-1]), (1, "2 passed, 1 failed"))
         self.assertIn("FAILED: part half", "\n".join(lines))
 
+    def test_the_guest_runs_the_programs_that_the_part_names(self):
+        guest = self.harness / "guest"
+        guest.write_text('#!/bin/sh\nshift 8\necho "$*" >&2\nfalse\n')
+        guest.chmod(0o755)
+        own = 'build="here"\nname=n\n'
+        for commands, words in (
+                ("guest_selftests 1 2 a", ("here/selftests/io_uring", ["a"])),
+                ("guest_selftests 1 2", ("here/selftests/io_uring", [])),
+                ("selftests=there guest_selftests 1 2", ("there", []))):
+            with self.subTest(commands=commands):
+                self.part("one", "no", own + commands)
+                self.run_parts("one")
+                said = (self.top / "build/logs/part-one").read_text().split()
+                self.assertEqual((said[1], said[4:]), words)
+
 
 if __name__ == "__main__":
     unittest.main()
