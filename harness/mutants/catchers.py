@@ -76,8 +76,7 @@ def guest(variant, limit, *words):
     CONSOLE.unlink(missing_ok=True)
     # One failure is enough; with a fault many tests wait for their time-out.
     status, output = run(HARNESS / "guest", "-n", "mutant", "-t", str(limit),
-                         "-m", "5120", *words, until=NOT_OK,
-                         VARIANT=variant)
+                         *words, until=NOT_OK, VARIANT=variant)
     last = output.rstrip("\n").split("\n")[-1]
     if match := NOT_OK.match(last):
         program = re.findall(r"^# program: (.*)$", output, re.MULTILINE)
@@ -110,9 +109,9 @@ def signs(status, seen, output):
 
 
 def selftests_on(variant, limit, each, room="selftests/io_uring",
-                 program="run-selftests"):
+                 program="run-selftests", mib=5120):
     def catcher(tests):
-        return guest(variant, limit, "-e", f"SELFTEST_TIMEOUT={each}", "-d",
+        return guest(variant, limit, "-m", str(mib), "-e", f"SELFTEST_TIMEOUT={each}", "-d",
                      BUILD / room, "--", f"/host/{program}", *tests.split())
     return catcher
 
@@ -120,6 +119,7 @@ def selftests_on(variant, limit, each, room="selftests/io_uring",
 NETDEVSIM = {"room": "netselftests", "program": "run-netselftests"}
 CATCHERS = {"kunit": kunit,
             "selftest": selftests_on("", 600, 180),
+            "small": selftests_on("", 600, 180, mib=1536),
             "debug": selftests_on("debug", 1200, 400),
             "kcsan": selftests_on("kcsan", 1200, 400),
             "netdevsim": selftests_on("", 900, 300, **NETDEVSIM),

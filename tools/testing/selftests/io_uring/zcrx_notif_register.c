@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Registration of notifications: accepted and refused requests, and their
- * effects. KUnit tests the checks of the descriptor and of the bounds of the
- * statistics. The tests here check the numbers that the kernel passes to these
- * checks, and one row of each kind shows that the kernel makes them.
+ * effects. Each check of the values in the descriptor has a row or a test here.
+ * Where KUnit tests these checks, too, it tries more values.
  */
 #include <sys/mman.h>
 
@@ -25,11 +24,16 @@ static const struct named_case {
 	{ "up to the end of many pages",
 	  { STATS(24), AT(REGION_END, -24), .region_pages = 33 } },
 	{ "undefined type", { .desc.type_mask = 1U << 2, .ret = -EINVAL } },
+	{ "undefined flag", { .desc.flags = 1U << 1, .ret = -EINVAL } },
+	{ "first reserved bit", { .desc.__resv1 = 1, .ret = -EINVAL } },
 	{ "last reserved bit",
 	  { .desc.__resv2[7] = 1ULL << 63, .ret = -EINVAL } },
 	{ "reserved word of the registration",
 	  { STATS(0), AT(RQ_END, 0), .resv_in_reg = true, .ret = -EINVAL } },
 	{ "offset without statistics", { AT(RQ_END, 0), .ret = -EINVAL } },
+	{ "size without statistics",
+	  { .desc.stats_size = FIRST_SIZE, .ret = -EINVAL } },
+	{ "size of one counter", { STATS(8), AT(RQ_END, 0), .ret = -EINVAL } },
 	{ "odd size", { STATS(17), AT(RQ_END, 0), .ret = -EINVAL } },
 	{ "from the header to the entries",
 	  { STATS(0), AT(HEADER_END, -8), .ret = -ERANGE } },
@@ -41,6 +45,8 @@ static const struct named_case {
 	{ "last of as many entries as there can be",
 	  { STATS(0), AT(RQ_END, -8), CLAMPED, .ret = -ERANGE } },
 	{ "past the region", { STATS(0), AT(REGION_END, -8), .ret = -ERANGE } },
+	{ "last counter past the region",
+	  { STATS(24), AT(REGION_END, -16), .ret = -ERANGE } },
 	{ "free place, in 32 bits",
 	  { STATS(0), AT(RQ_END, 1ULL << 32), .ret = -ERANGE } },
 	{ "end in a free place, in 64 bits",
