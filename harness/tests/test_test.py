@@ -104,7 +104,11 @@ class Parts(unittest.TestCase):
         for commands, words in (
                 ("guest_selftests 1 2 a", ("here/selftests/io_uring", ["a"])),
                 ("guest_selftests 1 2", ("here/selftests/io_uring", [])),
-                ("selftests=there guest_selftests 1 2", ("there", []))):
+                ("selftests=there guest_selftests 1 2", ("there", [])),
+                ("export TREE=mainline; guest_selftests 1 2 a",
+                 ("here/selftests/io_uring", ["a"])),
+                ('export TREE=mainline; mainline_programs=(b c); guest_selftests 1 2',
+                 ("here/selftests/io_uring", ["b", "c", "zcrx_recv_stream:urgent"]))):
             with self.subTest(commands=commands):
                 self.part("one", "no", own + commands)
                 self.run_parts("one")

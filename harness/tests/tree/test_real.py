@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The series of this repository on the real base: assemble, then refresh.
+"""The series of this repository, or of TREE, on the real base: assemble, then refresh.
 
 The tests use a copy, so the repository and its build directory stay as they are.
 """
@@ -16,7 +16,7 @@ from world import REPOSITORY, room
 
 sys.path.insert(0, str(REPOSITORY / "harness"))
 # pylint: disable=wrong-import-position
-from lib.common import CACHE
+from lib.common import CACHE, TREE
 from tree.overlay import repository
 
 ORDER = repository.read_order()
@@ -50,13 +50,14 @@ class Real(unittest.TestCase):
                         cwd=REPOSITORY).split("\0"):
             if name and (REPOSITORY / name).is_file():
                 (cls.repo / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(REPOSITORY / name, cls.repo / name)
+                shutil.copy(REPOSITORY / name, cls.repo / name, follow_symlinks=False)
         cls.env = {"ZCRX_BUILD": str(cls.repo / "build"), "FORCE": "",
                    "GIT_COMMITTER_NAME": "Tess Tester",
                    "GIT_COMMITTER_EMAIL": "tess@example.org",
                    "GIT_AUTHOR_NAME": "Tess Tester",
                    "GIT_AUTHOR_EMAIL": "tess@example.org"}
-        cls.linux = cls.repo / "build/linux"
+        cls.build = cls.repo / "build" / TREE
+        cls.linux = cls.build / "linux"
         cls.git("init", "-q", cwd=cls.repo)
         cls.git("add", "-A", cwd=cls.repo)
         cls.git("commit", "-q", "-m", "all", cwd=cls.repo)
@@ -93,7 +94,7 @@ class Real(unittest.TestCase):
 
     def small(self, commit, paths):
         """a tree with these paths of the commit alone, where git am takes no time"""
-        index = self.repo / "build/small.index"
+        index = self.build / "small.index"
         index.unlink(missing_ok=True)
         entries = self.git("ls-tree", "-r", "--format=%(objectmode),%(objectname),%(path)",
                            commit, "--", *paths).splitlines()
@@ -107,11 +108,11 @@ class Real(unittest.TestCase):
         self.program("assemble")
         paths = self.git("diff", "--name-only", "base", "HEAD").splitlines()
         base = self.git("commit-tree", "-m", "base", self.small("base", paths))
-        tree = self.repo / "build/small"
+        tree = self.build / "small"
         self.git("worktree", "add", "-q", "--detach", tree, base)
         mails = {}
         for name in NAMES:
-            directory = self.repo / "build/mail" / name
+            directory = self.build / "mail" / name
             self.program("export", "-o", directory, name)
             mails[name] = sorted(directory.glob("*.patch"))[1:]
         # The same series give the same tree in any order, so the series above them
@@ -138,7 +139,7 @@ class Real(unittest.TestCase):
                              self.small(f"posted/{name}", paths))
 
     def test_targets_of_make_work(self):
-        mails = self.repo / "build/mail"
+        mails = self.build / "mail"
         self.make("assemble")
         self.make("refresh")
         self.assertEqual(self.git("status", "--short", cwd=self.repo), "")
