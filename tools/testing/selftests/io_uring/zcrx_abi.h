@@ -8,6 +8,9 @@ int zn_ctrl(int ring_fd, struct zcrx_ctrl *c);
 /* Types share CQEs, and arming several of them is all or nothing. */
 #define ZN_TYPES_SHARE	true
 
+/* Registration allocates the request that posts notifications. */
+#define ZN_ALLOCATES_REQUEST	true
+
 /* CQEs of @types that happened before task work ran */
 static inline unsigned int zn_nr_cqes(__u32 types)
 {

@@ -22,6 +22,7 @@ FIXTURE_VARIANT(registration)
 	bool		no_desc;
 	bool		no_types;
 	bool		memlock;	/* of a user that has a limit */
+	bool		request;	/* the fault is in its allocation */
 	unsigned int	copies;
 };
 
@@ -90,6 +91,7 @@ FIXTURE_VARIANT_ADD(registration, no_request)
 {
 	.o.kernel_region = true,
 	.a = { .what = CACHES, .caches = { "io_kiocb" } },
+	.request = true,
 };
 
 FIXTURE_VARIANT_ADD(registration, no_xarray_node)
@@ -102,6 +104,8 @@ FIXTURE_SETUP(registration)
 {
 	if (missing)
 		SKIP(return, "%s", missing);
+	if (variant->request && !ZN_ALLOCATES_REQUEST)
+		SKIP(return, "the request is part of the ifq here");
 	ASSERT_EQ(0, fi_open());
 	self->call.other_area = map(AREA_SIZE);
 	ASSERT_NE(NULL, self->call.other_area);

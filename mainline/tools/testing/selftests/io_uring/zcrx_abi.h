@@ -30,6 +30,9 @@ enum {
 /* Each type has its CQE, and is armed by a call. */
 #define ZN_TYPES_SHARE			false
 
+/* The request that posts events is part of the ifq. */
+#define ZN_ALLOCATES_REQUEST		false
+
 /* CQEs of @types that happened before task work ran */
 static inline unsigned int zn_nr_cqes(__u32 types)
 {
