@@ -11,15 +11,21 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/filter.h>
+#include <linux/if_xdp.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "liburing.h"
 #include "helpers.h"
@@ -408,6 +414,49 @@ static int test_query(void)
 	return T_EXIT_PASS;
 }
 
+/* Make queries fail as on a kernel that has none. */
+static int forbid_queries(void)
+{
+	/* the operation is the lower half of the second argument */
+	unsigned op = offsetof(struct seccomp_data, args[1]) +
+		      (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_register, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, op),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IORING_REGISTER_QUERY, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {
+		.len = ARRAY_SIZE(filter),
+		.filter = filter,
+	};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
+static int test_no_query(void)
+{
+	struct io_uring_query_zcrx q;
+	struct io_uring_query_zcrx_event e;
+
+	if (forbid_queries())
+		return skip("no seccomp");
+	memset(&q, 0xff, sizeof(q));
+	memset(&e, 0xff, sizeof(e));
+	CHECK_EQ(io_uring_zcrx_query(&q), -EOPNOTSUPP);
+	CHECK_EQ(io_uring_zcrx_query_event(&e), -EOPNOTSUPP);
+	CHECK_EQ(q.register_flags | q.features | q.nr_ctrl_opcodes, 0);
+	CHECK_EQ(e.event_flags | e.stats_size, 0);
+	CHECK_EQ(io_uring_zcrx_region_size(8), -EOPNOTSUPP);
+	CHECK_EQ(io_uring_zcrx_region_size_stats(8, &a.desc), -EOPNOTSUPP);
+	CHECK_EQ(a.desc.flags, 0);
+	return T_EXIT_PASS;
+}
+
 static int test_region_size(void)
 {
 	static const unsigned entries[] = { 1, 3, 16, 100, 128, 255, 4096, 32768 };
@@ -560,6 +609,15 @@ static int test_stats(void)
 	CHECK_EQ(io_uring_zcrx_read_counter(&a.stats->alloc_fail_count), 0);
 	look_longer(&a);
 	CHECK_EQ(a.events[0] + a.events[1] + a.strange, 0);
+	return T_EXIT_PASS;
+}
+
+/* A 32-bit program gets the lower half. */
+static int test_counter(void)
+{
+	static const __u64 counter = 0x123456789abcdef0ULL;
+
+	CHECK(io_uring_zcrx_read_counter(&counter) == (unsigned long) counter);
 	return T_EXIT_PASS;
 }
 
@@ -1114,6 +1172,53 @@ static int test_import_errors(void)
 	return T_EXIT_PASS;
 }
 
+/* Let AF_XDP use the queue. */
+static int bind_xdp(int fd)
+{
+	struct xdp_umem_reg umem = {
+		.len = PAGES * page,
+		.chunk_size = 2048,
+	};
+	struct sockaddr_xdp addr = {
+		.sxdp_family = AF_XDP,
+		.sxdp_flags = XDP_COPY,
+		.sxdp_ifindex = if_idx,
+		.sxdp_queue_id = if_rxq,
+	};
+	int entries = 16;
+
+	umem.addr = uring_ptr_to_u64(map(umem.len));
+	return setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &umem, sizeof(umem)) ||
+	       setsockopt(fd, SOL_XDP, XDP_UMEM_FILL_RING, &entries,
+			  sizeof(entries)) ||
+	       setsockopt(fd, SOL_XDP, XDP_UMEM_COMPLETION_RING, &entries,
+			  sizeof(entries)) ||
+	       setsockopt(fd, SOL_XDP, XDP_RX_RING, &entries, sizeof(entries)) ||
+	       bind(fd, (struct sockaddr *) &addr, sizeof(addr));
+}
+
+static int test_af_xdp(void)
+{
+	int fd, ret;
+
+	if (nodev())
+		return skip("no queue of a NIC");
+	fd = socket(AF_XDP, SOCK_RAW, 0);
+	if (fd < 0)
+		return skip("no AF_XDP");
+	if (bind_xdp(fd))
+		return skip("AF_XDP can't use the queue");
+	CHECK_EQ(prepare(&a, &both), 0);
+	CHECK_EQ(create_ring(&a.ring, 0), 0);
+	/* the instance of the case before ends a while after it */
+	while ((ret = io_uring_register_ifq(&a.ring, &a.reg)) == -EEXIST)
+		usleep(1000);
+	CHECK_EQ(ret, -EBUSY);
+	close(fd);
+	CHECK_EQ(do_register(&a), 0);
+	return T_EXIT_PASS;
+}
+
 static int test_prep(void)
 {
 	struct io_uring_sqe *sqe;
@@ -1173,12 +1278,14 @@ static const struct {
 	int (*run)(void);
 } cases[] = {
 	CASE(query),
+	CASE(no_query),
 	CASE(region_size),
 	CASE(descriptor),
 	CASE(no_descriptor),
 	CASE(copy_once),
 	CASE(type_mask),
 	CASE(stats),
+	CASE(counter),
 	CASE(mixed),
 	CASE(alloc_fail),
 	CASE(alloc_fail_again),
@@ -1197,6 +1304,7 @@ static const struct {
 	CASE(lossless),
 	CASE(control_errors),
 	CASE(import_errors),
+	CASE(af_xdp),
 	CASE(prep),
 	CASE(cq_full),
 };
