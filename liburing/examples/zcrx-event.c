@@ -27,6 +27,10 @@ enum { RECV = 1, EVENT };		/* user_data */
 static struct io_uring ring;
 static struct io_uring_zcrx_rq rq;
 static struct io_uring_zcrx_area_reg areas[AREAS];
+static struct zcrx_event_desc desc = {
+	.user_data = EVENT,
+	.type_mask = 1 << ZCRX_EVENT_ALLOC_FAIL | 1 << ZCRX_EVENT_COPY,
+};
 static const struct zcrx_stats *stats;
 static __u64 held[ENTRIES], sum, trailer;
 static unsigned nr_areas, nr_held, received, nr_events[__ZCRX_EVENT_TYPE_LAST];
@@ -61,10 +65,6 @@ static struct io_uring_zcrx_area_reg *new_area(void)
 static void set_up(unsigned if_idx, unsigned if_rxq)
 {
 	struct io_uring_query_zcrx query;
-	struct zcrx_event_desc desc = {
-		.user_data = EVENT,
-		.type_mask = 1 << ZCRX_EVENT_ALLOC_FAIL | 1 << ZCRX_EVENT_COPY,
-	};
 	struct io_uring_region_desc region = {
 		.flags = IORING_MEM_REGION_TYPE_USER,
 	};
@@ -105,14 +105,15 @@ static void receive(void)
 
 static void look_at(struct io_uring_cqe *cqe)
 {
-	__u64 off = io_uring_zcrx_cqe_off(cqe);
 	const unsigned char *data;
+	__u64 off;
 	int i;
 
 	if (cqe->user_data == EVENT) {
 		if ((unsigned) cqe->res < __ZCRX_EVENT_TYPE_LAST)
 			nr_events[cqe->res]++;
 	} else if (cqe->flags & IORING_CQE_F_MORE) {
+		off = io_uring_zcrx_cqe_off(cqe);
 		i = io_uring_zcrx_find_area(areas, nr_areas, off);
 		check(i, "area");
 		data = io_uring_zcrx_area_ptr(&areas[i], off);
@@ -160,12 +161,22 @@ static void handle(void)
 		receive();
 }
 
+static void arm(void)
+{
+	check(io_uring_zcrx_arm_event(&ring, zcrx_id, ZCRX_EVENT_ALLOC_FAIL), "arm");
+}
+
 static void handle_alloc_fail(void)
 {
 	unsigned long seen = io_uring_zcrx_read_counter(&stats->alloc_fail_count);
 
+	if (!desc.stats_size) {		/* Linux 7.2 and 7.3 don't count */
+		arm();
+		handle();
+		return;
+	}
 	handle();
-	check(io_uring_zcrx_arm_event(&ring, zcrx_id, ZCRX_EVENT_ALLOC_FAIL), "arm");
+	arm();
 	if (io_uring_zcrx_read_counter(&stats->alloc_fail_count) != seen)
 		handle();
 }
@@ -194,21 +205,28 @@ int main(int argc, char *argv[])
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	socklen_t len = sizeof(a);
-	unsigned handled = 0;
+	pid_t pid;
+	unsigned if_idx, handled = 0;
 
 	if (argc == 4 && !strcmp(argv[1], "send"))
 		return send_all(argv[2], htons(atoi(argv[3])));
 	if (argc == 4) {
 		a.sin_port = htons(atoi(argv[1]));
-		set_up(if_nametoindex(argv[2]), atoi(argv[3]));
+		if_idx = if_nametoindex(argv[2]);
+		check(if_idx ? 0 : -errno, argv[2]);
+		set_up(if_idx, atoi(argv[3]));
 	} else {
 		set_up(0, 0);
 	}
 	if (bind(listener, (struct sockaddr *) &a, len) || listen(listener, 1) ||
 	    getsockname(listener, (struct sockaddr *) &a, &len))
 		check(-errno, "listen");
-	if (argc != 4 && !fork())
-		_exit(send_all("127.0.0.1", a.sin_port));
+	if (argc != 4) {
+		pid = fork();
+		check(pid < 0 ? -errno : 0, "fork");
+		if (!pid)
+			_exit(send_all("127.0.0.1", a.sin_port));
+	}
 	sock = accept(listener, NULL, NULL);
 	check(sock < 0 ? -errno : 0, "accept");
 
@@ -224,8 +242,8 @@ int main(int argc, char *argv[])
 			look();
 		}
 	}
-	printf("%u bytes, %llu copied, %u areas, checksum %s\n", received,
-	       (unsigned long long) stats->copy_bytes, nr_areas,
+	printf("%u bytes, %lu copied, %u areas, checksum %s\n", received,
+	       io_uring_zcrx_read_counter(&stats->copy_bytes), nr_areas,
 	       sum == trailer ? "right" : "wrong");
 	printf("events: ALLOC_FAIL %u, COPY %u\n",
 	       nr_events[ZCRX_EVENT_ALLOC_FAIL], nr_events[ZCRX_EVENT_COPY]);
