@@ -11,11 +11,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/if_xdp.h>
 #include <linux/seccomp.h>
@@ -29,6 +31,13 @@
 
 #include "liburing.h"
 #include "helpers.h"
+
+#ifndef AF_XDP
+#define AF_XDP		44
+#endif
+#ifndef SOL_XDP
+#define SOL_XDP		283
+#endif
 
 #define RING_FLAGS	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN)
 #define USER_DATA	0xfedcba9876543210ULL
@@ -414,8 +423,8 @@ static int test_query(void)
 	return T_EXIT_PASS;
 }
 
-/* Make queries fail as on a kernel that has none. */
-static int forbid_queries(void)
+/* Make queries fail as on a kernel that has none, which says @error. */
+static int forbid_queries(unsigned error)
 {
 	/* the operation is the lower half of the second argument */
 	unsigned op = offsetof(struct seccomp_data, args[1]) +
@@ -426,7 +435,7 @@ static int forbid_queries(void)
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_register, 0, 3),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, op),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IORING_REGISTER_QUERY, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog prog = {
@@ -440,20 +449,30 @@ static int forbid_queries(void)
 
 static int test_no_query(void)
 {
+	/* of the operation, and of an older kernel for the descriptor */
+	static const unsigned errors[] = { EINVAL, EBADF };
 	struct io_uring_query_zcrx q;
 	struct io_uring_query_zcrx_event e;
+	unsigned i;
 
-	if (forbid_queries())
-		return skip("no seccomp");
-	memset(&q, 0xff, sizeof(q));
-	memset(&e, 0xff, sizeof(e));
-	CHECK_EQ(io_uring_zcrx_query(&q), -EOPNOTSUPP);
-	CHECK_EQ(io_uring_zcrx_query_event(&e), -EOPNOTSUPP);
-	CHECK_EQ(q.register_flags | q.features | q.nr_ctrl_opcodes, 0);
-	CHECK_EQ(e.event_flags | e.stats_size, 0);
-	CHECK_EQ(io_uring_zcrx_region_size(8), -EOPNOTSUPP);
-	CHECK_EQ(io_uring_zcrx_region_size_stats(8, &a.desc), -EOPNOTSUPP);
-	CHECK_EQ(a.desc.flags, 0);
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		if (forbid_queries(errors[i]))
+			return skip("no seccomp");
+		memset(&q, 0xff, sizeof(q));
+		memset(&e, 0xff, sizeof(e));
+		memset(&a.desc, 0, sizeof(a.desc));
+		CHECK_EQ(io_uring_zcrx_query(&q), -EOPNOTSUPP);
+		CHECK_EQ(io_uring_zcrx_query_event(&e), -EOPNOTSUPP);
+		CHECK_EQ(q.register_flags | q.features | q.nr_ctrl_opcodes, 0);
+		CHECK_EQ(e.event_flags | e.stats_size, 0);
+		CHECK_EQ(io_uring_zcrx_region_size(8), -EOPNOTSUPP);
+		CHECK_EQ(io_uring_zcrx_region_size_stats(8, &a.desc),
+			 -EOPNOTSUPP);
+		CHECK_EQ(a.desc.flags, 0);
+	}
+	/* other errors are left alone */
+	CHECK_EQ(forbid_queries(ENOSYS), 0);
+	CHECK_EQ(io_uring_zcrx_query(&q), -ENOSYS);
 	return T_EXIT_PASS;
 }
 
@@ -831,7 +850,6 @@ static int test_add_area_errors(void)
 	BAD_AREA(area.flags = 1U << 31, -EINVAL);
 	BAD_AREA(area.dmabuf_fd = 1, -EINVAL);
 	BAD_AREA(area.__resv2[1] = 1, -EINVAL);
-	BAD_AREA(area.len = -2ULL * page, -EINVAL);
 	BAD_AREA(mprotect((void *) (uintptr_t) area.addr, area.len, PROT_READ),
 		 -EFAULT);
 	BAD_AREA(area.flags = IORING_ZCRX_AREA_DMABUF, -EINVAL);
@@ -845,10 +863,121 @@ static int test_add_area_errors(void)
 	area.rq_area_token = 1;
 	ctrl.zc_area.area_ptr = uring_ptr_to_u64(&area);
 	CHECK_EQ(io_uring_register_zcrx_ctrl(&a.ring, &ctrl), -EINVAL);
+	/* a kernel of 32 bits says -EFAULT */
+	prepare_area(&area, PAGES);
+	area.len = -2ULL * page;
+	CHECK(io_uring_zcrx_add_area(&a.ring, id, &area) < 0);
 	/* none of these was added */
 	BAD_AREA((void) 0, 0);
 	start(&a);
 	TRANSFER(&a, page);
+	return T_EXIT_PASS;
+}
+
+/* There is a limit, and it does no harm. */
+static int test_add_area_limit(void)
+{
+	struct io_uring_zcrx_area_reg area;
+	int ret = 0;
+	unsigned i;
+
+	if (zq.nr_ctrl_opcodes <= ZCRX_CTRL_ADD_AREA)
+		return skip("no ZCRX_CTRL_ADD_AREA");
+	CHECK_EQ(open_zcrx(&a, &both), 0);
+	for (i = 1; i <= 1 << 16; i++) {
+		prepare_area(&area, 1);
+		ret = io_uring_zcrx_add_area(&a.ring, a.reg.zcrx_id, &area);
+		if (ret)
+			break;
+	}
+	CHECK_EQ(ret, -EINVAL);
+	CHECK(i > 1);
+	start(&a);
+	TRANSFER(&a, page);
+	return T_EXIT_PASS;
+}
+
+#define HUGE_PAGE	(2U << 20)
+
+static int prepare_huge_area(struct io_uring_zcrx_area_reg *area, unsigned nr)
+{
+	void *p = mmap(NULL, nr * HUGE_PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	memset(area, 0, sizeof(*area));
+	area->addr = uring_ptr_to_u64(p);
+	area->len = nr * HUGE_PAGE;
+	return 0;
+}
+
+/* All areas of an instance have buffers of one size. */
+static int test_large_buffers(void)
+{
+	struct io_uring_zcrx_area_reg area;
+	int ret;
+
+	if (nodev())
+		return skip("no queue of a NIC");
+	if (!(zq.features & ZCRX_FEATURE_RX_PAGE_SIZE))
+		return skip("no large buffers");
+	CHECK_EQ(prepare(&a, &both), 0);
+	if (prepare_huge_area(&a.areas[0], 4))
+		return skip("no huge pages");
+	a.reg.rx_buf_len = 16 * page;
+	CHECK_EQ(create_ring(&a.ring, 0), 0);
+	ret = do_register(&a);
+	if (ret == -EOPNOTSUPP)
+		return skip("the NIC has no large buffers");
+	CHECK_EQ(ret, 0);
+
+	if (zq.nr_ctrl_opcodes <= ZCRX_CTRL_ADD_AREA)
+		return T_EXIT_PASS;
+	prepare_area(&area, 256);
+	CHECK_EQ(io_uring_zcrx_add_area(&a.ring, a.reg.zcrx_id, &area), -ERANGE);
+	CHECK_EQ(prepare_huge_area(&area, 1), 0);
+	CHECK_EQ(io_uring_zcrx_add_area(&a.ring, a.reg.zcrx_id, &area), 0);
+	return T_EXIT_PASS;
+}
+
+/* Lose the capability that makes RLIMIT_MEMLOCK of no matter. */
+static int drop_ipc_lock(void)
+{
+	struct __user_cap_header_struct hdr = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(__NR_capget, &hdr, data))
+		return -1;
+	data[0].effective &= ~(1U << CAP_IPC_LOCK);
+	return syscall(__NR_capset, &hdr, data);
+}
+
+static int test_memlock(void)
+{
+	struct io_uring_zcrx_area_reg area;
+	struct rlimit limit;
+
+	CHECK_EQ(drop_ipc_lock(), 0);
+	CHECK_EQ(prepare(&a, &both), 0);
+	CHECK_EQ(create_ring(&a.ring, 0), 0);
+	CHECK_EQ(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+	limit.rlim_cur = 0;
+	CHECK_EQ(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+	CHECK_EQ(do_register(&a), -ENOMEM);
+	limit.rlim_cur = limit.rlim_max = RLIM_INFINITY;
+	if (setrlimit(RLIMIT_MEMLOCK, &limit))
+		return skip("RLIMIT_MEMLOCK can't be raised");
+	CHECK_EQ(do_register(&a), 0);
+
+	if (zq.nr_ctrl_opcodes <= ZCRX_CTRL_ADD_AREA)
+		return T_EXIT_PASS;
+	limit.rlim_cur = 0;
+	CHECK_EQ(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+	prepare_area(&area, PAGES);
+	CHECK_EQ(io_uring_zcrx_add_area(&a.ring, a.reg.zcrx_id, &area), -ENOMEM);
 	return T_EXIT_PASS;
 }
 
@@ -1132,6 +1261,44 @@ static int test_control_errors(void)
 	return T_EXIT_PASS;
 }
 
+/* Register what @change makes of a good registration. */
+#define BAD_REG(change, wanted) do {					\
+	CHECK_EQ(prepare(&a, &both), 0);				\
+	change;								\
+	CHECK_EQ(create_ring(&a.ring, 0), 0);				\
+	CHECK_EQ(do_register(&a), wanted);				\
+	io_uring_queue_exit(&a.ring);					\
+} while (0)
+
+static int test_register_errors(void)
+{
+	BAD_REG(a.reg.rq_entries = 0, -EINVAL);
+	BAD_REG(a.reg.rq_entries = 32769, -EINVAL);
+	BAD_REG(a.reg.flags |= 1U << 31, -EINVAL);
+	BAD_REG(a.reg.zcrx_id = 1, -EINVAL);
+	BAD_REG(a.reg.rx_buf_len = page / 2, -EINVAL);
+	BAD_REG(a.reg.rx_buf_len = 3 * page, -EINVAL);
+	BAD_REG(a.reg.area_ptr = 0, -EFAULT);
+	BAD_REG(a.reg.region_ptr = 0, -EFAULT);
+	BAD_REG(a.areas[0].len = 0, -EFAULT);
+	BAD_REG(a.areas[0].len -= page / 2, -EINVAL);
+	BAD_REG(a.region.size = page, -EINVAL);
+	BAD_REG(a.reg.flags = 0; a.reg.if_idx = 0x7fffffff, -ENODEV);
+	if (nodev()) {
+		BAD_REG(a.reg.rx_buf_len = 2 * page, -EOPNOTSUPP);
+	} else {
+		BAD_REG(a.reg.if_rxq = 1 << 20, -ERANGE);
+		/* these pages are not that contiguous */
+		BAD_REG(a.reg.rx_buf_len = 256 * page, -ERANGE);
+	}
+
+	/* root of another user namespace has no such capability */
+	if (unshare(CLONE_NEWUSER))
+		return skip("no user namespace");
+	BAD_REG((void) 0, -EPERM);
+	return T_EXIT_PASS;
+}
+
 static int test_import_errors(void)
 {
 	struct io_uring_zcrx_ifq_reg reg;
@@ -1199,44 +1366,57 @@ static int bind_xdp(int fd)
 
 static int test_af_xdp(void)
 {
-	int fd, ret;
+	int fd, i, ret;
 
 	if (nodev())
 		return skip("no queue of a NIC");
 	fd = socket(AF_XDP, SOCK_RAW, 0);
 	if (fd < 0)
 		return skip("no AF_XDP");
-	if (bind_xdp(fd))
+	if (bind_xdp(fd)) {
+		perror("AF_XDP");
 		return skip("AF_XDP can't use the queue");
+	}
 	CHECK_EQ(prepare(&a, &both), 0);
 	CHECK_EQ(create_ring(&a.ring, 0), 0);
 	/* the instance of the case before ends a while after it */
-	while ((ret = io_uring_register_ifq(&a.ring, &a.reg)) == -EEXIST)
-		usleep(1000);
+	for (i = 0; i < 100; i++) {
+		ret = io_uring_register_ifq(&a.ring, &a.reg);
+		if (ret != -EEXIST)
+			break;
+		usleep(50000);
+	}
 	CHECK_EQ(ret, -EBUSY);
 	close(fd);
 	CHECK_EQ(do_register(&a), 0);
 	return T_EXIT_PASS;
 }
 
+static void start_with(int fd, unsigned len, unsigned id)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&a.ring);
+
+	io_uring_prep_recv_zc(sqe, fd, len, id);
+	sqe->user_data = 1;
+	a.ended = false;
+	io_uring_submit(&a.ring);
+}
+
+#define BAD_RECV(fd, id, wanted) do {					\
+	start_with(fd, 0, id);						\
+	LOOK_UNTIL(&a, a.ended);					\
+	CHECK_EQ(a.end, wanted);					\
+} while (0)
+
 static int test_prep(void)
 {
-	struct io_uring_sqe *sqe;
-
 	CHECK_EQ(open_zcrx(&a, &both), 0);
-	sqe = io_uring_get_sqe(&a.ring);
-	io_uring_prep_recv_zc(sqe, a.fds[0], 0, 77);
-	sqe->user_data = 1;
-	io_uring_submit(&a.ring);
-	LOOK_UNTIL(&a, a.ended);
-	CHECK_EQ(a.end, -EINVAL);
+	BAD_RECV(a.fds[0], 77, -EINVAL);
+	BAD_RECV(socket(AF_INET, SOCK_DGRAM, 0), a.reg.zcrx_id, -EPROTONOSUPPORT);
+	BAD_RECV(socket(AF_INET, SOCK_STREAM, 0), a.reg.zcrx_id, -ENOTCONN);
 
 	/* a length ends the request when it is received */
-	a.ended = false;
-	sqe = io_uring_get_sqe(&a.ring);
-	io_uring_prep_recv_zc(sqe, a.fds[0], 2 * page, a.reg.zcrx_id);
-	sqe->user_data = 1;
-	io_uring_submit(&a.ring);
+	start_with(a.fds[0], 2 * page, a.reg.zcrx_id);
 	CHECK_EQ(put(&a, 3 * page), 3 * page);
 	LOOK_UNTIL(&a, a.ended);
 	CHECK_EQ(a.end, 0);
@@ -1294,6 +1474,9 @@ static const struct {
 	CASE(rq_room),
 	CASE(add_area),
 	CASE(add_area_errors),
+	CASE(add_area_limit),
+	CASE(large_buffers),
+	CASE(memlock),
 	CASE(arm),
 	CASE(share),
 	CASE(arm_pending),
@@ -1303,6 +1486,7 @@ static const struct {
 	CASE(wake),
 	CASE(lossless),
 	CASE(control_errors),
+	CASE(register_errors),
 	CASE(import_errors),
 	CASE(af_xdp),
 	CASE(prep),
@@ -1401,7 +1585,9 @@ int main(int argc, char *argv[])
 	if (ret)
 		return ret;
 
-	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		failed += run_case(i) == T_EXIT_FAIL;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		ret = run_case(i);
+		failed += ret != T_EXIT_PASS && ret != T_EXIT_SKIP;
+	}
 	return failed ? T_EXIT_FAIL : T_EXIT_PASS;
 }
