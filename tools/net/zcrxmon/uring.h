@@ -16,7 +16,6 @@
  */
 struct io_uring_query_zcrx_event;
 #define zcrx_event_desc			zcrx_notification_desc
-#define zcrx_event_type			zcrx_notification_type
 #define zcrx_stats			io_uring_zcrx_notif_stats
 #define ZCRX_EVENT_DESC_FLAG_STATS	ZCRX_NOTIF_DESC_FLAG_STATS
 #endif
