@@ -45,7 +45,7 @@ enum kind {
 	K_RING, K_IFQ, K_FD, K_SOCK,	/* slots */
 	K_VIA, K_BOOL, K_DELTA, K_U32, K_U64, K_RARE,
 	K_SETUP, K_ENTRIES, K_RQ_ENTRIES, K_BUF_LEN, K_PAGES, K_AREA,
-	K_TYPES, K_DFLAGS, K_SSIZE, K_RAW_SSIZE, K_DESC, K_DEV, K_RXQ, K_LEN,
+	K_TYPES, K_LOW, K_DFLAGS, K_SSIZE, K_RAW_SSIZE, K_DESC, K_DEV, K_RXQ, K_LEN,
 	K_COUNT, K_MS, K_MODE4, K_MODE6, K_MODE8, K_CTRL_OP, K_QUERY_OP,
 };
 
@@ -150,7 +150,7 @@ bool ring_overflown(const struct ring *r);
 
 /* model.c */
 
-#define NR_TYPES	2
+#define NR_TYPES	3
 #define NR_COUNTERS	3
 
 /* The known state of an ifq. The processes of a program share it. */

@@ -102,6 +102,8 @@ static uint64_t common_arg(struct rng *r, enum kind kind)
 		return PICK(r, 1, 2, 3, 4, 4, 8, 16, 64);
 	case K_TYPES:
 		return PICK(r, 3, 3, 3, 2, 1, 0);
+	case K_LOW:
+		return PICK(r, 0, 0, 1, 2, 8);
 	case K_DFLAGS:
 		return PICK(r, 1, 1, 1, 0);
 	case K_SSIZE:
@@ -174,6 +176,7 @@ static uint64_t odd_arg(struct rng *r, enum kind kind)
 	case K_RQ_ENTRIES:
 	case K_U32:
 	case K_TYPES:
+	case K_LOW:
 	case K_DFLAGS:
 	case K_RAW_SSIZE:
 	case K_CTRL_OP:

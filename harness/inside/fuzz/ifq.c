@@ -68,7 +68,7 @@ void *no_access(void)
 struct reg_args {
 	uint64_t r, q, dev, rxq, entries, flags, buf_len, region, rdelta,
 		 kernel, area, adelta, aoff, aflags, bad, fault, desc, types,
-		 dflags, soff, sabs, ssize, raw_ssize, dbad;
+		 low, dflags, soff, sabs, ssize, raw_ssize, dbad;
 };
 
 static uint64_t round_up_pow2(uint64_t n)
@@ -82,10 +82,11 @@ static uint64_t round_up_pow2(uint64_t n)
 
 /* The expected result of a registration that is valid but for this descriptor. */
 static int expect_desc(const struct zcrx_notification_desc *d, uint64_t how,
-		       uint64_t rq_end, uint64_t region_size)
+		       uint64_t rq_end, uint64_t region_size, uint64_t buffers)
 {
 	unsigned __int128 end = d->stats_offset;
-	uint64_t bits = d->__resv1;
+	bool low = d->type_mask & ZCRX_NOTIF_LOW_BUFFERS;
+	uint64_t bits = 0;
 
 	if (!how)
 		return 0;
@@ -93,16 +94,17 @@ static int expect_desc(const struct zcrx_notification_desc *d, uint64_t how,
 		return -EFAULT;
 	for (unsigned int i = 0; i < ARRAY_SIZE(d->__resv2); i++)
 		bits |= d->__resv2[i];
-	if (bits || d->type_mask & ~3U || d->flags & ~1U)
+	if (bits || d->type_mask & ~7U || d->flags & ~1U || low != !!d->low_buffers)
 		return -EINVAL;
 	if (!d->flags)
-		return d->stats_offset || d->stats_size ? -EINVAL : 0;
+		return d->stats_offset || d->stats_size ||
+		       d->low_buffers >= buffers ? -EINVAL : 0;
 	if (d->stats_offset % 8 || d->stats_size % 8 || d->stats_size == 8)
 		return -EINVAL;
 	end += d->stats_size ?: 16;
 	if (d->stats_offset < rq_end || end > region_size)
 		return -ERANGE;
-	return 0;
+	return d->low_buffers >= buffers ? -EINVAL : 0;
 }
 
 /* Put the descriptor where the kernel reads it; returns the address. */
@@ -135,7 +137,8 @@ static void fill_desc(struct zcrx_notification_desc *d, const struct reg_args *a
 		      uint64_t rq_end, const struct model *m)
 {
 	d->user_data = UD_NOTIF | model_nr(m);
-	d->type_mask = a->types;
+	d->type_mask = a->types ^ (a->low ? ZCRX_NOTIF_LOW_BUFFERS : 0);
+	d->low_buffers = a->low;
 	d->flags = a->dflags;
 	d->stats_offset = a->soff;
 	d->stats_size = a->raw_ssize;
@@ -143,10 +146,8 @@ static void fill_desc(struct zcrx_notification_desc *d, const struct reg_args *a
 		d->stats_offset += a->sabs ? 0 : rq_end;
 		d->stats_size = a->raw_ssize ?: a->ssize;
 	}
-	if (a->dbad % 10 == 1)
-		d->__resv1 = 1;
-	else if (a->dbad % 10)
-		d->__resv2[(a->dbad % 10) - 2] = 1ULL << (a->dbad & 63);
+	if (a->dbad % 9)
+		d->__resv2[a->dbad % 9 - 1] = 1ULL << (a->dbad & 63);
 }
 
 static void spoil(const struct reg_args *a, struct io_uring_zcrx_ifq_reg *reg,
@@ -300,7 +301,7 @@ int do_register(const uint64_t *args)
 	ret = call_register(&a, r, &reg, &area, &rd);
 
 	expect = ring_forbids(r, FORBID_REGISTER) ? -EACCES :
-		 expect_desc(&desc, a.desc, rq_end, rd.size);
+		 expect_desc(&desc, a.desc, rq_end, rd.size, area_pages);
 	plain = ring_suits(r) && !a.fault && !(a.bad % 9) && !a.flags &&
 		!a.buf_len && !a.rdelta && !a.adelta && !a.aoff && !a.aflags &&
 		a.entries && a.entries <= 32768 && area_pages == a.area &&

@@ -12,7 +12,7 @@
 #include "fuzz.h"
 
 #define MAX_MODELS	128
-#define TYPES		(ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_COPY)
+#define TYPES		((1U << NR_TYPES) - 1)
 
 bool in_child;
 
@@ -21,9 +21,11 @@ static struct {
 	struct model	models[MAX_MODELS];
 } *shared;
 
-/* A counter that moves with every event of the type. */
-static const unsigned int counter_of[NR_TYPES] = { 2, 0 };
-static const char *const type_names[NR_TYPES] = { "NO_BUFFERS", "COPY" };
+/* A counter that moves with every event of the type; LOW_BUFFERS has none. */
+static const unsigned int counter_of[NR_TYPES] = { 2, 0, NR_COUNTERS };
+static const char *const type_names[NR_TYPES] = {
+	"NO_BUFFERS", "COPY", "LOW_BUFFERS",
+};
 
 void model_init(void)
 {
@@ -58,7 +60,7 @@ bool model_mapped(const struct model *m)
 
 static bool counted(const struct model *m, unsigned int counter)
 {
-	return m->live && model_mapped(m) && !m->scribbled &&
+	return counter < NR_COUNTERS && m->live && model_mapped(m) && !m->scribbled &&
 	       m->stats_size >= (counter + 1) * sizeof(uint64_t);
 }
 

@@ -29,7 +29,7 @@ const struct op_desc op_descs[NR_OPS] = {
 		{ "kernel", K_BOOL }, { "area", K_AREA }, { "adelta", K_DELTA },
 		{ "aoff", K_DELTA }, { "aflags", K_RARE }, { "bad", K_RARE },
 		{ "fault", K_RARE }, { "desc", K_DESC }, { "types", K_TYPES },
-		{ "dflags", K_DFLAGS }, { "soff", K_DELTA }, { "sabs", K_RARE },
+		{ "low", K_LOW }, { "dflags", K_DFLAGS }, { "soff", K_DELTA }, { "sabs", K_RARE },
 		{ "ssize", K_SSIZE }, { "raw_ssize", K_RAW_SSIZE },
 		{ "dbad", K_RARE }) },
 	[OP_import] = { "import", 5, ARGS({ "r", K_RING }, { "q", K_IFQ },
