@@ -9,7 +9,8 @@
 #include "kselftest_harness.h"
 #include "zcrx_notif_common.h"
 
-#define AREA_PAGES	16
+/* More than the kernel takes off the refill queue in one go, several times */
+#define AREA_PAGES	128
 #define LOW		ZCRX_NOTIF_LOW_BUFFERS
 #define NO_BUFFERS	ZCRX_NOTIF_NO_BUFFERS
 
@@ -26,7 +27,7 @@ FIXTURE_VARIANT(low)
 };
 
 FIXTURE_VARIANT_ADD(low, one) { .threshold = 1 };
-FIXTURE_VARIANT_ADD(low, some) { .threshold = 5 };
+FIXTURE_VARIANT_ADD(low, half) { .threshold = AREA_PAGES / 2 };
 FIXTURE_VARIANT_ADD(low, all_but_one) { .threshold = AREA_PAGES - 1 };
 
 static int open_low(struct zn_ifq *q, struct zn_ifq *imp, __u32 types,
@@ -39,6 +40,7 @@ static int open_low(struct zn_ifq *q, struct zn_ifq *imp, __u32 types,
 	};
 	const struct zn_opts o = {
 		.area_pages = AREA_PAGES,
+		.rq_entries = AREA_PAGES,
 		.desc = &desc,
 		.stats = true,
 	};
@@ -123,7 +125,7 @@ TEST_F(low, buffers_given_back_in_time_keep_it_silent)
 	if (variant->threshold == AREA_PAGES - 1)
 		SKIP(return, "each buffer reaches this threshold");
 	/* nobody flushes: the kernel looks into the refill queue itself */
-	for (int i = 0; i < 5 * AREA_PAGES; i++) {
+	for (int i = 0; i < 3 * AREA_PAGES; i++) {
 		ASSERT_LE(0, zn_make_copy(&self->imp, &self->data));
 		ASSERT_EQ(1, self->imp.nr_held);
 		ASSERT_EQ(0, zn_give_back(&self->imp, self->imp.held[0].off,
@@ -132,6 +134,22 @@ TEST_F(low, buffers_given_back_in_time_keep_it_silent)
 	}
 	EXPECT_EQ(0, notified(&self->q, &self->ev));
 	EXPECT_EQ(0, zn_load(&self->q.stats->no_buffers_count));
+}
+
+/* All of the refill queue is looked at before a copy warns. */
+TEST_F(low, buffers_in_the_refill_queue_are_counted_first)
+{
+	bool always = variant->threshold == AREA_PAGES - 1;
+
+	ASSERT_LE(0, take(&self->imp, &self->data, 0));
+	EXPECT_EQ(LOW, notified(&self->q, &self->ev));
+	for (int i = 0; i < AREA_PAGES; i++)
+		ASSERT_EQ(0, zn_give_back(&self->imp, self->imp.held[i].off,
+					  self->imp.held[i].len));
+	self->imp.nr_held = 0;
+	EXPECT_EQ(0, zn_arm(&self->q, LOW));
+	ASSERT_LE(0, zn_make_copy(&self->imp, &self->data));
+	EXPECT_EQ(always ? LOW : 0, notified(&self->q, &self->ev));
 }
 
 /* Nothing is taken then. */
