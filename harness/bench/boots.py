@@ -18,13 +18,12 @@ MEASURED = {"": "zcrx-notif", "mainline": "zcrx-events"}[TREE]
 
 
 def kernels():
-    """{"base": image, "ours": image}"""
-    ours = run(HARNESS / "kernel", "--image").strip()
+    """{"base": image, "ours": image}: without the series, and without those on it"""
     names = run(HARNESS / "tree/assemble", "--list").split()
-    branch = names[names.index(MEASURED) - 1]
-    base = run(HARNESS / "kernel", "--image",
-               env={**os.environ, "BRANCH": branch, "VARIANT": ""}).strip()
-    return {"base": Path(base), "ours": Path(ours)}
+    branches = {"base": names[names.index(MEASURED) - 1], "ours": MEASURED}
+    return {name: Path(run(HARNESS / "kernel", "--image",
+                           env={**os.environ, "BRANCH": branch, "VARIANT": ""}).strip())
+            for name, branch in branches.items()}
 
 
 def compile_programs(headers):
