@@ -44,7 +44,7 @@ ssize_t io_uring_zcrx_region_size_stats(unsigned int entries, struct zcrx_event_
 
 int io_uring_zcrx_flush_rq(struct io_uring *r, __u32 id) { (void)r, (void)id; return 0; }
 
-int io_uring_zcrx_arm_event(struct io_uring *r, __u32 id, enum zcrx_event_type type)
+int io_uring_zcrx_arm_event(struct io_uring *r, __u32 id, __u32 type)
 {
 	(void)r, (void)id, (void)type;
 	return 0;
