@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ZCRX_NOTIF_LOW_BUFFERS: notified when at most so many buffers are left as the
+ * ZCRX_NOTIF_LOW_BUFFERS is notified when no more buffers are left than the
  * descriptor says, and before there are none.
  */
 #include <limits.h>
@@ -9,7 +9,7 @@
 #include "kselftest_harness.h"
 #include "zcrx_notif_common.h"
 
-/* More than the kernel takes off the refill queue in one go, several times */
+/* Several times the 32 entries that the kernel takes off in one go */
 #define AREA_PAGES	128
 #define LOW		ZCRX_NOTIF_LOW_BUFFERS
 #define NO_BUFFERS	ZCRX_NOTIF_NO_BUFFERS
@@ -152,7 +152,7 @@ TEST_F(low, buffers_in_the_refill_queue_are_counted_first)
 	EXPECT_EQ(always ? LOW : 0, notified(&self->q, &self->ev));
 }
 
-/* Nothing is taken then. */
+/* A failed attempt takes no buffer. */
 TEST_F(low, failed_attempt_to_get_a_buffer_is_notified_as_that_alone)
 {
 	ASSERT_LE(0, take(&self->imp, &self->data, 0));

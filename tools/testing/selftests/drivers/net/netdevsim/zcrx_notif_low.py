@@ -13,12 +13,13 @@ from lib.py import KsftNamedVariant, NetdevFamily
 from lib.py import ksft_eq, ksft_exit, ksft_run, ksft_variants
 
 SIZE = 8 * MB
-# More than the page pool and the socket of a receiver that keeps up leave
+# A receiver that keeps up leaves more than these on the free list. The others are
+# in the page pool and in its socket.
 FEW = 64
 # Half of the buffers
 HALF = SIZE // 2 // zl.PAGE
-# Needs more than half of the buffers, also with those of the page pool, but
-# not all of them
+# It takes more than half of the buffers, and not all of them: the page pool holds
+# up to 320 of the 2048
 PART = 5 * MB
 
 
