@@ -305,6 +305,31 @@ static int do_eventfd(const uint64_t *a)
 	return ret;
 }
 
+/* What others do meanwhile can change all figures but these relations. */
+static int do_fdinfo(const uint64_t *a)
+{
+	unsigned int buffers, left, armed, fired;
+	char path[64], line[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", rings[a[0] % NR_RINGS].fd);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		const char *buf = strstr(line, " buffers="), *types = strstr(line, " armed=");
+
+		if (strncmp(line, "Zcrx:", 5))
+			continue;
+		if (!buf || sscanf(buf, " buffers=%u free=%u", &buffers, &left) != 2 ||
+		    !types || sscanf(types, " armed=0x%x fired=0x%x", &armed, &fired) != 2 ||
+		    left > buffers || armed & fired || (armed | fired) >> NR_TYPES)
+			finding("fdinfo shows %s", line);
+	}
+	fclose(f);
+	return 0;
+}
+
 static int do_sleep(const uint64_t *a)
 {
 	usleep(a[0] % 100 * 1000);

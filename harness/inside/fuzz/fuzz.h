@@ -64,7 +64,7 @@ struct op_desc {
 	X(ring) X(enable) X(close_ring) X(register) X(import) X(flush) \
 	X(export) X(arm) X(ctrl) X(close_fd) X(map) X(unmap) X(scribble) \
 	X(refill) X(connect) X(send) X(recv) X(close_sock) X(cancel) X(nop) \
-	X(reap) X(lossless) X(query) X(eventfd) X(reset) X(spawn) X(thread) \
+	X(reap) X(lossless) X(query) X(fdinfo) X(eventfd) X(reset) X(spawn) X(thread) \
 	X(resize) X(restrict) X(sleep) X(exec) X(die)
 
 #define OP_ENUM(name)	OP_##name,

@@ -75,6 +75,7 @@ const struct op_desc op_descs[NR_OPS] = {
 	[OP_query] = { "query", 3, ARGS({ "op", K_QUERY_OP }, { "size", K_LEN },
 		{ "n", K_COUNT }, { "chain", K_MODE4 }, { "bad", K_RARE },
 		{ "fault", K_RARE }) },
+	[OP_fdinfo] = { "fdinfo", 3, ARGS({ "r", K_RING }) },
 	[OP_eventfd] = { "eventfd", 1, ARGS({ "r", K_RING }) },
 	[OP_reset] = { "reset", 1, ARGS({ "mode", K_MODE4 }) },
 	/* The next ones happen in another process, at the same time. */
