@@ -14,7 +14,7 @@ from lib.common import BUILD, HARNESS, TREE, Refused, run
 ROOM = BUILD / "bench"
 SELFTESTS = BUILD / "linux/tools/testing/selftests/io_uring"
 # The series whose cost is measured.
-MEASURED = {"": "zcrx-notif", "mainline": "zcrx-events"}[TREE]
+MEASURED = {"": "zcrx-observe", "mainline": "zcrx-events"}[TREE]
 
 
 def kernels():
