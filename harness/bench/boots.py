@@ -13,14 +13,14 @@ from lib.common import BUILD, HARNESS, TREE, Refused, run
 
 ROOM = BUILD / "bench"
 SELFTESTS = BUILD / "linux/tools/testing/selftests/io_uring"
-# The series whose cost is measured.
-MEASURED = {"": "zcrx-observe", "mainline": "zcrx-events"}[TREE]
+# The first and the last of the series whose cost is measured.
+MEASURED = {"": ("zcrx-notif", "zcrx-observe"), "mainline": ("zcrx-events", "zcrx-events")}[TREE]
 
 
 def kernels():
-    """{"base": image, "ours": image}: without the series, and without those on it"""
+    """{"base": image, "ours": image}: without these series, and with them"""
     names = run(HARNESS / "tree/assemble", "--list").split()
-    branches = {"base": names[names.index(MEASURED) - 1], "ours": MEASURED}
+    branches = {"base": names[names.index(MEASURED[0]) - 1], "ours": MEASURED[1]}
     return {name: Path(run(HARNESS / "kernel", "--image",
                            env={**os.environ, "BRANCH": branch, "VARIANT": ""}).strip())
             for name, branch in branches.items()}
