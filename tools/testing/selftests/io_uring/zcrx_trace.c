@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The tracepoints of zcrx tell of a copy, of a failed attempt to get a buffer and
- * of a notification, once each, with its figures and in the process at fault.
+ * of a notification, once each and with its figures.
  */
 #include <errno.h>
 #include <fcntl.h>
