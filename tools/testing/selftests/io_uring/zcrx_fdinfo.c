@@ -131,6 +131,9 @@ TEST_F(fdinfo, counters_and_free_buffers_follow_the_events)
 	if (self->q.stats) {
 		EXPECT_EQ(zn_load(&self->q.stats->copy_count), l.copy_count);
 		EXPECT_EQ(zn_load(&self->q.stats->copy_bytes), l.copy_bytes);
+		if (!variant->small)
+			EXPECT_EQ(zn_load(&self->q.stats->no_buffers_count),
+				  l.no_buffers_count);
 	}
 
 	ASSERT_EQ(5, zn_refill(&self->imp, 5));

@@ -9,7 +9,8 @@
 #include "kselftest_harness.h"
 #include "zcrx_notif_common.h"
 
-/* Several times the 32 entries that the kernel takes off in one go */
+/* The entries that the kernel takes off in one go, and several times that */
+#define BATCH		32
 #define AREA_PAGES	128
 #define LOW		ZCRX_NOTIF_LOW_BUFFERS
 #define NO_BUFFERS	ZCRX_NOTIF_NO_BUFFERS
@@ -150,6 +151,22 @@ TEST_F(low, buffers_in_the_refill_queue_are_counted_first)
 	EXPECT_EQ(0, zn_arm(&self->q, LOW));
 	ASSERT_LE(0, zn_make_copy(&self->imp, &self->data));
 	EXPECT_EQ(always ? LOW : 0, notified(&self->q, &self->ev));
+}
+
+/* A warning that nobody gets is not worth going through all of the queue. */
+TEST_F(low, search_ends_with_the_first_buffers_once_it_was_notified)
+{
+	__u32 head;
+
+	ASSERT_LE(0, take(&self->imp, &self->data, 0));
+	EXPECT_EQ(LOW, notified(&self->q, &self->ev));
+	for (int i = 0; i < AREA_PAGES; i++)
+		ASSERT_EQ(0, zn_give_back(&self->imp, self->imp.held[i].off,
+					  self->imp.held[i].len));
+	self->imp.nr_held = 0;
+	head = io_uring_smp_load_acquire(self->imp.rq.khead);
+	ASSERT_LE(0, zn_make_copy(&self->imp, &self->data));
+	EXPECT_EQ(BATCH, io_uring_smp_load_acquire(self->imp.rq.khead) - head);
 }
 
 /* A failed attempt takes no buffer. */
