@@ -8,6 +8,7 @@ import subprocess
 TOOLS = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
 PORT = 8000
+LOW_BUFFERS = 1 << 2     # in the kernel's mask of types
 
 
 def probe():
@@ -18,12 +19,15 @@ def probe():
     return json.loads(answer.stdout or "{}")
 
 
-def missing_in_zcrx(kernel, grow=False):
+def missing_in_zcrx(kernel, grow=False, low=False):
     """Features that the demonstrations need and the kernel lacks."""
     if kernel.get("form") not in ("mask", "event"):
         yield "zcrx sends notifications"
-    elif grow and not kernel["add_area"]:
+        return
+    if grow and not kernel["add_area"]:
         yield "zcrx adds an area to an instance that runs"
+    if low and not kernel["type_mask"] & LOW_BUFFERS:
+        yield "zcrx warns before buffers run out"
 
 
 def losses(kernel):
