@@ -182,12 +182,18 @@ void model_armed(struct model *m, uint32_t types)
 
 void model_ring_closed(const struct ring *r)
 {
+	bool kept = false;
+
+	/* A mapping of a kernel-made region keeps the ring open, for all of its ifqs. */
+	FOR_EACH(m)
+		kept |= m->ring_gen == r->gen && m->region && !m->own_memory;
 	FOR_EACH(m) {
-		/* A mapping of a kernel-made region keeps the ring open. */
-		if (m->ring_gen == r->gen && (m->own_memory || !m->region))
-			m->closed = true;
-		else if (m->ring_gen == r->gen)
+		if (m->ring_gen != r->gen)
+			continue;
+		if (kept)
 			m->shared = true;
+		else
+			m->closed = true;
 	}
 }
 
