@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A program, which has no suffix, as a module for its tests; and how to start one."""
+"""A program, which has no suffix, as a module for its tests; how to start one; zcrxmon's source."""
 
 import importlib.machinery
 import importlib.util
+import os
 import pathlib
 import signal
 import sys
+import unittest
 
 HARNESS = pathlib.Path(__file__).resolve().parents[1]
+BUILD = pathlib.Path(os.environ.get("ZCRX_BUILD", HARNESS.parent / "build"))
+# With all series: a later one changes what an earlier one brings.
+ZCRXMON = BUILD / "linux/tools/net/zcrxmon"
+
+
+def need_zcrxmon():
+    if not ZCRXMON.is_dir():
+        raise unittest.SkipTest(f"no {ZCRXMON}; make assemble")
 
 
 def load(path):

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from program import load
+from program import ZCRXMON, load
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 TREE = pathlib.Path(os.environ.get("ZCRX_BUILD", TOP / "build")) / "linux"
@@ -122,7 +122,7 @@ int main(void)
 
 class Reader(WithPage):
     def test_a_counter_of_two_stores_is_never_off(self):
-        example = (TOP / "tools/net/zcrxmon/notif_example.c").read_text(encoding="ascii")
+        example = (ZCRXMON / "notif_example.c").read_text(encoding="ascii")
         functions = example.split("/* Part: counters */")[1].split("/* Part: ")[0]
         source = self.tmp / "torn.c"
         source.write_text(TORN % functions, encoding="ascii")

@@ -7,8 +7,9 @@ import subprocess
 import tempfile
 import unittest
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-ZCRXMON = TOP / "tools/net/zcrxmon"
+from program import ZCRXMON, need_zcrxmon
+
+setUpModule = need_zcrxmon
 PAGES = ("zcrxmon", "zcrxsend")
 SOURCE = {"zcrxmon": "options.c", "zcrxsend": "zcrxsend.c"}
 HELP = {"zcrxmon": "help.c", "zcrxsend": "zcrxsend.c"}

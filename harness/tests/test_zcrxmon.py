@@ -4,19 +4,18 @@
 import errno
 import functools
 import json
-import os
 import pathlib
 import resource
 import subprocess
 import tempfile
 import unittest
 
+from program import BUILD, ZCRXMON
 from test_demo import stream_sum
 from test_manpage import read, section, tags
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-ZCRXMON = TOP / "tools/net/zcrxmon"
-HEADERS = pathlib.Path(os.environ.get("ZCRX_BUILD", TOP / "build")) / "obj/usr/include"
+HEADERS = BUILD / "obj/usr/include"
 
 # What zcrx.c calls of liburing, but for the calls that a test is about
 LIBURING = r"""
@@ -89,7 +88,7 @@ int main(int argc, char **argv)
 }
 """
 
-# argv: the values of a counter, one after the other
+# argv: the threshold, and the values of a counter, one after the other
 COUNTERS = LIBURING + r"""
 static struct zcrx_notification_desc desc;
 
@@ -109,7 +108,7 @@ int io_uring_register_ifq(struct io_uring *r, struct io_uring_zcrx_ifq_reg *reg)
 
 int main(int argc, char **argv)
 {
-	struct zcrx_config config = { .area_size = 65536, .notify = true };
+	struct zcrx_config config = { .area_size = 65536, .notify = true, .low = atoi(argv[1]) };
 	struct probe p = { .notif.types = ~0U };
 	struct io_uring_zcrx_notif_stats got;
 	static struct zcrx z;
@@ -119,8 +118,8 @@ int main(int argc, char **argv)
 	if (zcrx_open_ring(&z, &config) || zcrx_register(&z, &config, &p))
 		return 1;
 	counters = (__u64 *)((char *)z.region + desc.stats_offset);
-	printf("%llu %u", (unsigned long long)desc.user_data, desc.type_mask);
-	for (i = 1; i < argc; i++) {
+	printf("%llu %u %u", (unsigned long long)desc.user_data, desc.type_mask, desc.low_buffers);
+	for (i = 2; i < argc; i++) {
 		counters[0] = strtoull(argv[i], NULL, 0);
 		counters[1] = counters[0] + 1;
 		counters[2] = counters[0] + 2;
@@ -240,14 +239,15 @@ int main(int argc, char **argv)
 """
 
 # argv: the sizes of the answer to the query and of the statistics, and the number of
-# operations. Prints the form, whether an area can be added, and the losses.
+# operations, the types and a threshold, without which areas are to be added. Prints
+# the form, whether something is missing, and the losses.
 PROBE = r"""
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "explain.h"
 
-static unsigned int answer, stats, operations;
+static unsigned int answer, stats, operations, types;
 
 int io_uring_zcrx_query(struct io_uring_query_zcrx *zcrx)
 {
@@ -261,7 +261,7 @@ int io_uring_zcrx_query(struct io_uring_query_zcrx *zcrx)
 
 int io_uring_register_query(struct io_uring_query_hdr *hdr)
 {
-	struct notif_query notif = { .types = 3, .stats_size = stats, .stats_off_alignment = 8 };
+	struct notif_query notif = { .types = types, .stats_size = stats, .stats_off_alignment = 8 };
 
 	hdr->size = answer;
 	memcpy((void *)(unsigned long)hdr->query_data, &notif, answer);
@@ -270,13 +270,15 @@ int io_uring_register_query(struct io_uring_query_hdr *hdr)
 
 int main(int argc, char **argv)
 {
-	struct zcrx_config config = { .notify = true, .grow = 4096 };
+	struct zcrx_config config = { .notify = true, .low = atoi(argv[5]) };
 	struct probe p;
 
 	(void)argc;
 	answer = atoi(argv[1]);
 	stats = atoi(argv[2]);
 	operations = atoi(argv[3]);
+	types = atoi(argv[4]);
+	config.grow = config.low ? 0 : 4096;
 	probe_kernel(&p);
 	explain_losses(&p);
 	printf("%d %d ", p.form == NOTIF_EVENT, explain_missing(&p, &config));
@@ -310,7 +312,7 @@ int main(int argc, char **argv)
 	struct options o;
 
 	options_parse(&o, argc, argv);
-	printf("%zu %u", o.zcrx.grow, o.zcrx.max_areas);
+	printf("%zu %u %u %u", o.zcrx.grow, o.zcrx.max_areas, o.zcrx.low, o.events);
 	return 0;
 }
 """
@@ -346,7 +348,51 @@ int main(int argc, char **argv)
 }
 """
 
-# argv: the form of output, and the size of the statistics. Two areas were added.
+# argv: the way buffers go back. One buffer is held when few are left, another when none is.
+# Prints what went back then, and how often entries were flushed.
+REFILL = LIBURING.replace("{ (void)r, (void)id; return 0; }", "{ (void)r, (void)id; flushed++; return 0; }") \
+    .replace('#include "zcrx.h"', '#include "refill.h"\nstatic int flushed;') + r"""
+int io_uring_zcrx_add_area(struct io_uring *r, __u32 id, struct io_uring_zcrx_area_reg *area)
+{
+	(void)r, (void)id, (void)area;
+	return 0;
+}
+
+int io_uring_register_ifq(struct io_uring *r, struct io_uring_zcrx_ifq_reg *reg)
+{
+	(void)r;
+	reg->rq_entries = 8;
+	reg->offsets.tail = 4;
+	reg->offsets.rqes = 64;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct zcrx_config config = { .interface = "lo", .queue = 1, .area_size = 65536 };
+	struct { struct io_uring_cqe cqe; struct io_uring_zcrx_cqe rcqe; } done = {};
+	struct probe p = {};
+	static struct zcrx z;
+	struct refill r;
+	int i;
+
+	(void)argc;
+	zcrx_open_ring(&z, &config);
+	if (zcrx_register(&z, &config, &p) || refill_init(&r, &z, atoi(argv[1]), 1))
+		return 1;
+	for (i = 0; i < 2; i++) {
+		r.stalled = true;
+		if (refill_take(&r, &done.cqe) || refill_turn(&r, 0) ||
+		    (i ? refill_urgent(&r) : refill_soon(&r)))
+			return 1;
+		printf("%llu %d %d ", r.given, flushed, r.stalled);
+	}
+	return 0;
+}
+"""
+
+# argv: the form of output, the size of the statistics, and the threshold. Two areas were
+# added.
 OUTPUT = r"""
 #include <stdlib.h>
 #include "output.h"
@@ -362,10 +408,11 @@ int main(int argc, char **argv)
 	static struct io_uring_zcrx_notif_stats stats;
 	static struct monitor m = {
 		.o.zcrx = { .area_size = 1 << 20, .grow = 3 << 20, .max_areas = 5, .notify = true },
-		.o.events = ZCRX_NOTIF_NO_BUFFERS,
+		.o.events = ZCRX_NOTIF_NO_BUFFERS | ZCRX_NOTIF_LOW_BUFFERS,
 		.probe = { .has_zcrx = true, .form = NOTIF_EVENT },
 		.z = { .nodev = true, .nr_areas = 3, .stats = &stats },
 		.conns.in_added = 5000,
+		.notif = { .notified = { 11, 12, 13 }, .armed = { 21, 22, 23 } },
 		.now = 1,
 	};
 	struct reaction did = { .added = 3 << 20 };
@@ -373,8 +420,10 @@ int main(int argc, char **argv)
 	(void)argc;
 	m.o.output = atoi(argv[1]);
 	m.probe.notif.stats_size = atoi(argv[2]);
+	m.o.zcrx.low = argc > 3 ? atoi(argv[3]) : 0;
 	output_start(&m);
-	output_notif(&m, ZCRX_NOTIF_NO_BUFFERS, false, &did);
+	output_notif(&m, ZCRX_NOTIF_NO_BUFFERS | (m.o.zcrx.low ? ZCRX_NOTIF_LOW_BUFFERS : 0),
+		     false, &did);
 	output_interval(&m);
 	output_summary(&m);
 	return 0;
@@ -448,10 +497,16 @@ class Registration(Program):
 class Counters(Program):
     source, parts = COUNTERS, ("zcrx.c",)
 
+    def numbers(self, *arguments):
+        return [int(word) for word in self.text(*arguments)[0].split()]
+
     def test_the_counters_of_the_descriptor_are_read(self):
         values = (7, 1 << 32, (1 << 40) + 5)
-        wanted = [2, 3, *(value + i for value in values for i in range(3))]
-        self.assertEqual(wanted, [int(word) for word in self.text(*values)[0].split()])
+        wanted = [2, 3, 0, *(value + i for value in values for i in range(3))]
+        self.assertEqual(wanted, self.numbers(0, *values))
+
+    def test_the_descriptor_has_the_threshold_and_its_type(self):
+        self.assertEqual([2, 7, 15], self.numbers(15))
 
 
 class Starving(Program):
@@ -498,9 +553,9 @@ class Areas(Program):
 class Kernels(Program):
     source, parts = PROBE, ("probe.c", "explain.c", "losses.c")
 
-    def kernel(self, *arguments):
+    def kernel(self, answer, stats, operations, types=3, low=0):
         """whether it has events, whether something is missing, the losses, the messages"""
-        out, said = self.text(*arguments)
+        out, said = self.text(answer, stats, operations, types, low)
         event, missing, *names = out.split()
         return bool(int(event)), bool(int(missing)), names, said
 
@@ -524,6 +579,16 @@ class Kernels(Program):
         self.assertIn("cannot add an area", said)
 
 
+    def test_a_kernel_without_the_type_does_not_warn(self):
+        self.assertEqual((False, False, [], ""), self.kernel(96, 24, 3, types=7, low=5))
+        # Another form can have another type there
+        for answer, types in ((96, 3), (48, 7)):
+            with self.subTest(answer=answer, types=types):
+                _, missing, _, said = self.kernel(answer, 24, 3, types=types, low=5)
+                self.assertTrue(missing)
+                self.assertIn("does not warn when few buffers are left", said)
+
+
 class GrowthEnds(Program):
     source, parts = EXPLAIN_GROW, ("explain.c", "losses.c")
 
@@ -537,7 +602,7 @@ class GrowthEnds(Program):
                 self.assertIn("going on with 2 areas", said)
 
 
-class Growth(Program):
+class Options(Program):
     source, parts = OPTIONS, ("options.c", "help.c")
     where = ("--nodev", "--port", "1")
 
@@ -548,8 +613,8 @@ class Growth(Program):
             self.assertRegex(run.stderr, reason)
 
     def test_size_and_limit(self):
-        self.assertEqual("16777216 16", self.text(*self.where, "--grow", "16M")[0])
-        self.assertEqual("1073741824 1024",
+        self.assertEqual("16777216 16 0 0", self.text(*self.where, "--grow", "16M")[0])
+        self.assertEqual("1073741824 1024 0 0",
                          self.text(*self.where, "--grow", "1G", "--max-areas", "1024")[0])
         self.assertEqual("0", self.text(*self.where)[0].split()[0])
 
@@ -567,6 +632,27 @@ class Growth(Program):
         self.refused("--no-notify turns off", "--grow", "1M", "--no-notify")
 
 
+    def test_a_threshold_is_less_than_the_buffers(self):
+        buffers = (1 << 20) // resource.getpagesize()
+        low = ("--area", "1M", "--low")
+        self.assertEqual(str(buffers - 1),
+                         self.text(*self.where, *low, buffers - 1)[0].split()[2])
+        self.refused(f"not less than the {buffers} buffers", *low, buffers)
+        for number in ("0", "-1", "x", "4294967296"):
+            self.refused("--low", *low, number)
+
+    def test_the_warning_is_asked_for(self):
+        self.refused("--low N, which is missing", "--refill", "low")
+        self.refused("--no-notify turns off", "--low", "5", "--no-notify")
+        self.assertEqual("5", self.text(*self.where, "--refill", "low",
+                                        "--low", "5")[0].split()[2])
+
+    def test_types_to_print(self):
+        for name, types in (("no-buffers", 1), ("copy", 2), ("low-buffers", 4), ("all", 7)):
+            self.assertEqual(str(types),
+                             self.text(*self.where, "--events", name)[0].split()[3])
+
+
 class Answered(Program):
     source, parts = ANSWERED, ("notif.c",)
 
@@ -574,6 +660,18 @@ class Answered(Program):
         no_buffers, copy = 1, 2
         self.assertEqual(copy, self.run_program(3, 0)[0])
         self.assertEqual(no_buffers | copy, self.run_program(3, 1)[0])
+
+
+class Refill(Program):
+    source, parts = REFILL, ("zcrx.c", "refill.c")
+
+    def test_what_a_warning_and_its_end_give_back(self):
+        # given back, flushes and whether it is still stuck, after LOW_BUFFERS and NO_BUFFERS
+        at_once, never, at_the_end, warned = range(4)
+        for mode, wanted in ((at_once, "1 1 0 2 2 0"), (never, "0 1 0 0 2 0"),
+                             (at_the_end, "0 0 1 2 1 0"), (warned, "1 1 0 2 2 0")):
+            with self.subTest(mode):
+                self.assertEqual(wanted, self.text(mode)[0].strip())
 
 
 class Output(Program):
@@ -596,6 +694,25 @@ class Output(Program):
         for one in figures:
             self.assertEqual((2, 6 << 20, 5000), (one["areas_added"], one["bytes_added"],
                                                   one["received_in_added"]))
+
+    def test_every_form_has_the_warning_that_was_asked_for(self):
+        self.assertRegex(self.text(self.table, 24, 5)[0], r"\nLOW_BUFFERS +13 +23 +0\D")
+        lines = self.text(self.plain, 24, 5)[0]
+        self.assertIn(", warned at 5 buffers\n", lines)
+        self.assertIn(" NO_BUFFERS|LOW_BUFFERS notified:", lines)
+        self.assertIn("notified: NO_BUFFERS 11 COPY 12 LOW_BUFFERS 13  held", lines)
+        self.assertRegex(lines, "  LOW_BUFFERS     notified 13, armed again 23, ")
+        start, notification, *figures = map(json.loads,
+                                            self.text(self.as_json, 24, 5)[0].splitlines())
+        self.assertEqual(5, start["low"])
+        self.assertEqual(["NO_BUFFERS", "LOW_BUFFERS"], notification["types"])
+        for one in figures:
+            self.assertEqual({"NO_BUFFERS": 11, "COPY": 12, "LOW_BUFFERS": 13}, one["notified"])
+            self.assertEqual(23, one["armed"]["LOW_BUFFERS"])
+
+    def test_no_form_has_a_warning_that_was_not_asked_for(self):
+        for form in (self.table, self.plain, self.as_json):
+            self.assertNotRegex(self.text(form, 24)[0], "LOW_BUFFERS|\"low\"|warned")
 
     def test_every_form_has_the_losses(self):
         for form, text in ((self.table, "losses +possible"), (self.plain, "losses +no-counter, "),
