@@ -11,10 +11,7 @@ import tempfile
 import unittest
 import unittest.mock
 
-from program import load
-
-TOP = pathlib.Path(__file__).resolve().parents[2]
-ZCRXMON = TOP / "tools/net/zcrxmon"
+from program import ZCRXMON, load, need_zcrxmon
 
 
 class JudgementNIC(unittest.TestCase):
@@ -75,12 +72,58 @@ class JudgementNIC(unittest.TestCase):
         self.assertFalse(self.passes(self.got, self.sent, status=1))
 
 
+class JudgementWarned(unittest.TestCase):
+    """A slow application was warned in time, again and again; each fault is found."""
+
+    def setUp(self):
+        self.demo = load("inside/demo-nic")
+        count = self.demo.WARNED_BYTES
+        self.sent = {"sent": count, "checksum": "0x1"}
+        self.got = {"received": count, "zero_copy": count, "checksum": "0x1",
+                    "no_buffers_count": 0,
+                    "notified": {"NO_BUFFERS": 0, "COPY": 0, "LOW_BUFFERS": 8},
+                    "armed": {"NO_BUFFERS": 0, "COPY": 0, "LOW_BUFFERS": 8}}
+
+    def passes(self, status=0, sent=True, **changed):
+        sent = self.sent if sent else None
+        got = {**self.got, **changed} if None not in changed.values() else None
+        return all(holds for holds, _ in self.demo.judge_warned(status, got, sent))
+
+    def test_all_that_agrees_passes(self):
+        self.assertTrue(self.passes())
+
+    def test_each_figure_that_disagrees_fails(self):
+        for name, value in (("received", 1), ("zero_copy", 1), ("checksum", "0x2"),
+                            ("no_buffers_count", 1)):
+            with self.subTest(name):
+                self.assertFalse(self.passes(**{name: value}))
+
+    def test_no_buffers_fails(self):
+        self.assertFalse(self.passes(notified={**self.got["notified"], "NO_BUFFERS": 1}))
+
+    def test_it_is_warned_several_times_and_arms_each_time(self):
+        for warned, armed in ((2, 2), (8, 7)):
+            with self.subTest(warned=warned, armed=armed):
+                self.assertFalse(self.passes(
+                    notified={**self.got["notified"], "LOW_BUFFERS": warned},
+                    armed={**self.got["armed"], "LOW_BUFFERS": armed}))
+
+    def test_an_application_that_is_not_warned_fails(self):
+        without = {"NO_BUFFERS": 0, "COPY": 0}
+        self.assertFalse(self.passes(notified=without, armed=without))
+
+    def test_a_sender_or_receiver_that_failed_fails(self):
+        self.assertFalse(self.passes(status=1))
+        self.assertFalse(self.passes(sent=False))
+        self.assertFalse(self.passes(received=None))
+
+
 class OtherKernels(unittest.TestCase):
     """A kernel that lacks something fails with a sentence about each feature."""
 
     def setUp(self):
         self.demo = load("inside/demo-nic")
-        self.kernel = {"form": "event", "add_area": True, "losses": []}
+        self.kernel = {"form": "event", "add_area": True, "type_mask": 3, "losses": []}
 
     def missing(self, grow=True, **changed):
         return " ".join(self.demo.missing_in_zcrx({**self.kernel, **changed}, grow))
@@ -97,6 +140,11 @@ class OtherKernels(unittest.TestCase):
     def test_a_kernel_that_adds_no_area(self):
         self.assertIn("adds an area", self.missing(add_area=False))
         self.assertEqual("", self.missing(grow=False, add_area=False))
+
+    def test_a_kernel_that_does_not_warn(self):
+        demo = self.demo.missing_in_zcrx
+        self.assertIn("warns before", " ".join(demo(self.kernel, low=True)))
+        self.assertEqual([], list(demo({**self.kernel, "form": "mask", "type_mask": 7}, low=True)))
 
     def test_losses_are_named(self):
         self.assertIn("a-b, c", self.demo.losses({**self.kernel, "losses": ["a-b", "c"]})[0])
@@ -174,6 +222,7 @@ def stream_sum(data):
 class Sender(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        need_zcrxmon()
         cls.directory = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.directory.cleanup)
         cls.program = pathlib.Path(cls.directory.name) / "zcrxsend"
@@ -235,6 +284,7 @@ int main(int argc, char **argv)
 
 class Checksum(unittest.TestCase):
     def test_does_not_depend_on_where_the_stream_is_cut(self):
+        need_zcrxmon()
         with tempfile.TemporaryDirectory() as directory:
             source = pathlib.Path(directory) / "sum.c"
             source.write_text(RECEIVER, encoding="ascii")
