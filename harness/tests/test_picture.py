@@ -87,6 +87,15 @@ class Picture(WithDirectory):
         for got, wanted in zip(times, MOMENTS):
             self.assertAlmostEqual(got, wanted)
 
+    def test_a_second_receiver_starts_at_0_again(self):
+        second = [(17.0, "zero-copy receive on nic0 queue 1"),
+                  (18.0, "    0.25 s  LOW_BUFFERS notified: held 2 of 4 buffers, gave back 2"),
+                  (18.5, "PASS")]
+        times = load("docs/picture").guest_times(LOG[:-1] + second)
+        # 2 s after the last time of the first one, and from there by its own time
+        for got, wanted in zip(times[-3:], (4 + 2 * 2.25 / 3, 6.25, 6.75)):
+            self.assertAlmostEqual(got, wanted)
+
     def test_the_animation_uncovers_the_rows_at_these_times(self):
         covers, length = frames(self.svg, "cover")
         line = 16
