@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 
 """
-What the operator of a host sees of a receiver on a queue of a netdevsim: netlink
-and ynltool show the figures that the receiver reads itself.
+What the operator of a host sees of a receiver on a queue of a netdevsim: netlink,
+fdinfo, tracepoints and ynltool show the figures that the receiver reads itself.
 """
 
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,8 @@ COPIED = 64 * KB
 NOBODY = 65534
 
 HERE = Path(__file__).resolve().parent
+
+TRACING = Path("/sys/kernel/tracing")
 
 
 def _counters(nest):
@@ -300,6 +303,63 @@ def other_statistics_stay_as_they_are(netnl) -> None:
     rx.exit()
 
 
+def _fdinfo(pair):
+    """The lines of all rings about the device, each as a dict of its words"""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/fdinfo/*"):
+        try:
+            text = path.read_text(encoding="ascii", errors="replace")
+        except OSError:
+            continue
+        lines += [dict(word.split("=") for word in line.split()[1:])
+                  for line in text.splitlines()
+                  if f" ifindex={pair.ifindex} " in line]
+    return lines
+
+
+def fdinfo_shows_the_same(netnl) -> None:
+    """fdinfo of the receiver's ring names the queue, and agrees with netlink."""
+    pair = Pair(netnl)
+    rx = _receiver(pair)
+    _copy_and_run_dry(pair, rx)
+    # A ring that is busy shows nothing.
+    lines = zl.wait_until(lambda: _fdinfo(pair), "a line in fdinfo")
+    ksft_eq(len(lines), 1)
+    nest = _nest(pair)
+    want = {"queue": pair.QUEUE, "buffers": nest["nr-buffers"],
+            "free": nest["free-buffers"],
+            **{name.replace("-", "_"): nest[name] for name in COUNTERS}}
+    ksft_eq({name: int(lines[0][name]) for name in want}, want)
+    rx.exit()
+
+
+def traces_name_the_queue(netnl) -> None:
+    """There is a line for each copy and each failed attempt of the queue."""
+    instance = TRACING / "instances/zcrx_observe"
+    try:
+        instance.mkdir()
+    except OSError as error:
+        raise KsftSkipEx("no tracefs: " + error.strerror) from error
+    defer(instance.rmdir)
+    for name in ("copy", "no_buffers"):
+        enable = instance / f"events/io_uring/io_uring_zcrx_{name}/enable"
+        enable.write_text("1", encoding="ascii")
+        defer(enable.write_text, "0", encoding="ascii")
+
+    pair = Pair(netnl)
+    rx = _receiver(pair)
+    _copy_and_run_dry(pair, rx)
+    own = _own(rx)
+    trace = (instance / "trace").read_text(encoding="ascii")
+    where = f"ifindex {pair.ifindex}, queue {pair.QUEUE}"
+    copies = re.findall(f" io_uring_zcrx_copy: {where}, bytes ([0-9]+)\n", trace)
+    ksft_eq(len(copies), own["copy-count"])
+    ksft_eq(sum(int(size) for size in copies), own["copy-bytes"])
+    ksft_eq(trace.count(f" io_uring_zcrx_no_buffers: {where}, from pool\n"),
+            own["no-buffers-count"])
+    rx.exit()
+
+
 def _ynltool():
     """Its path: in the kernel's tree, or wherever it is installed"""
     in_tree = HERE.parents[5] / "tools/net/ynl/ynltool/ynltool"
@@ -418,6 +478,8 @@ def main() -> None:
               instances_do_not_mix,
               other_queues_have_no_nest,
               page_pool_outlives_the_device,
+              fdinfo_shows_the_same,
+              traces_name_the_queue,
               everybody_may_look,
               other_statistics_stay_as_they_are,
               ynltool_shows_what_netlink_does,
