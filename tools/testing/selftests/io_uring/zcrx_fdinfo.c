@@ -4,7 +4,6 @@
  * that equal the application's own.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,13 +19,15 @@ struct line {
 	unsigned int		id;
 	char			where[64];
 	unsigned int		buffers, free;
-	__u64			copy_count, copy_bytes, no_buffers_count;
+	unsigned long long	copy_count, copy_bytes, no_buffers_count;
 	unsigned int		armed, fired;
 };
 
 /* The lines of @ring, up to @max; returns how many there are. */
 static int read_lines(const struct io_uring *ring, struct line *lines, int max)
 {
+	static const char figures[] =
+		" copy_count=%llu copy_bytes=%llu no_buffers_count=%llu armed=0x%x fired=0x%x%n";
 	char path[64], text[512];
 	int nr = 0;
 	FILE *f;
@@ -37,16 +38,15 @@ static int read_lines(const struct io_uring *ring, struct line *lines, int max)
 		return -errno;
 	while (fgets(text, sizeof(text), f)) {
 		struct line l = {};
-		int end = 0;
+		int end = 0, end2 = 0;
 
 		if (strncmp(text, "Zcrx:", 5))
 			continue;
-		if (sscanf(text, "Zcrx:\tid=%u %63[^b] buffers=%u free=%u copy_count=%" SCNu64
-			   " copy_bytes=%" SCNu64 " no_buffers_count=%" SCNu64
-			   " armed=0x%x fired=0x%x%n",
-			   &l.id, l.where, &l.buffers, &l.free, (uint64_t *)&l.copy_count,
-			   (uint64_t *)&l.copy_bytes, (uint64_t *)&l.no_buffers_count,
-			   &l.armed, &l.fired, &end) != 9 || strcmp(text + end, "\n")) {
+		if (sscanf(text, "Zcrx:\tid=%u %63[^b] buffers=%u free=%u%n", &l.id,
+			   l.where, &l.buffers, &l.free, &end) != 4 ||
+		    sscanf(text + end, figures, &l.copy_count, &l.copy_bytes,
+			   &l.no_buffers_count, &l.armed, &l.fired, &end2) != 5 ||
+		    strcmp(text + end + end2, "\n")) {
 			nr = -EBADMSG;
 			break;
 		}

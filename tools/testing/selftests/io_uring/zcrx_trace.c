@@ -20,7 +20,7 @@
 
 static const char * const events[] = { "copy", "no_buffers", "notify" };
 
-static int enable(const char *value)
+static int switch_events(const char *value)
 {
 	char path[128];
 	int ret = 0;
@@ -99,7 +99,7 @@ FIXTURE_SETUP(trace)
 
 	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
 		SKIP(return, "no tracefs: it takes CONFIG_ENABLE_DEFAULT_TRACERS");
-	ASSERT_EQ(0, enable("1"));
+	ASSERT_EQ(0, switch_events("1"));
 	ASSERT_EQ(0, forget_trace());
 	ASSERT_EQ(0, zn_open_imported(&self->q, &self->imp, &o));
 }
@@ -108,7 +108,7 @@ FIXTURE_TEARDOWN(trace)
 {
 	zn_close(&self->imp);
 	zn_close(&self->q);
-	EXPECT_EQ(0, enable("0"));
+	EXPECT_EQ(0, switch_events("0"));
 	EXPECT_EQ(0, rmdir(INSTANCE));
 }
 
