@@ -71,6 +71,19 @@ static int take(struct zn_ifq *imp, struct zn_events *data, __u32 left)
 	return ret;
 }
 
+/* Give all buffers back, and don't flush. */
+static int give_all(struct zn_ifq *imp)
+{
+	int ret = 0;
+
+	while (!ret && imp->nr_held) {
+		imp->nr_held--;
+		ret = zn_give_back(imp, imp->held[imp->nr_held].off,
+				   imp->held[imp->nr_held].len);
+	}
+	return ret;
+}
+
 /* All that was notified so far. */
 static __u32 notified(struct zn_ifq *q, struct zn_events *ev)
 {
@@ -129,9 +142,7 @@ TEST_F(low, buffers_given_back_in_time_keep_it_silent)
 	for (int i = 0; i < 3 * AREA_PAGES; i++) {
 		ASSERT_LE(0, zn_make_copy(&self->imp, &self->data));
 		ASSERT_EQ(1, self->imp.nr_held);
-		ASSERT_EQ(0, zn_give_back(&self->imp, self->imp.held[0].off,
-					  self->imp.held[0].len));
-		self->imp.nr_held = 0;
+		ASSERT_EQ(0, give_all(&self->imp));
 	}
 	EXPECT_EQ(0, notified(&self->q, &self->ev));
 	EXPECT_EQ(0, zn_load(&self->q.stats->no_buffers_count));
@@ -144,10 +155,7 @@ TEST_F(low, buffers_in_the_refill_queue_are_counted_first)
 
 	ASSERT_LE(0, take(&self->imp, &self->data, 0));
 	EXPECT_EQ(LOW, notified(&self->q, &self->ev));
-	for (int i = 0; i < AREA_PAGES; i++)
-		ASSERT_EQ(0, zn_give_back(&self->imp, self->imp.held[i].off,
-					  self->imp.held[i].len));
-	self->imp.nr_held = 0;
+	ASSERT_EQ(0, give_all(&self->imp));
 	EXPECT_EQ(0, zn_arm(&self->q, LOW));
 	ASSERT_LE(0, zn_make_copy(&self->imp, &self->data));
 	EXPECT_EQ(always ? LOW : 0, notified(&self->q, &self->ev));
@@ -160,10 +168,7 @@ TEST_F(low, search_ends_with_the_first_buffers_once_it_was_notified)
 
 	ASSERT_LE(0, take(&self->imp, &self->data, 0));
 	EXPECT_EQ(LOW, notified(&self->q, &self->ev));
-	for (int i = 0; i < AREA_PAGES; i++)
-		ASSERT_EQ(0, zn_give_back(&self->imp, self->imp.held[i].off,
-					  self->imp.held[i].len));
-	self->imp.nr_held = 0;
+	ASSERT_EQ(0, give_all(&self->imp));
 	head = io_uring_smp_load_acquire(self->imp.rq.khead);
 	ASSERT_LE(0, zn_make_copy(&self->imp, &self->data));
 	EXPECT_EQ(BATCH, io_uring_smp_load_acquire(self->imp.rq.khead) - head);
