@@ -109,7 +109,7 @@ class Statistics(unittest.TestCase):
             table.units_of(record(), [record()])
 
     def test_a_row(self):
-        row = rows(1140)[0]
+        row = rows(1060)[0]
         self.assertEqual((row["base"], row["cost"], row["more"]), (100, 106, 6))
         self.assertAlmostEqual(row["ratio"], 1.06)
 
@@ -189,7 +189,7 @@ class Targets(unittest.TestCase):
         self.assertNotIn("MISSED", table.table(rows(1130), {}))
 
     def test_the_table_has_what_was_not_counted(self):
-        text = table.table(rows(1130), {("threads-8", "stats"): 0.98})
+        text = table.table(rows(1050), {("threads-8", "stats"): 0.98})
         self.assertRegex(text, r"\nthreads-8 +stats +0\.98$")
 
 
@@ -213,7 +213,7 @@ class Check(unittest.TestCase):
     def test_noise_passes_and_one_instruction_fails(self):
         self.judge(rows(1040), record=True)
         self.assertEqual(self.judge(rows(1043), check=True)[0], 0)
-        status, output = self.judge(rows(1130), check=True)
+        status, output = self.judge(rows(1050), check=True)
         self.assertEqual(status, 1)
         self.assertIn("WORSE: nodev-copy-1k none: +5.00", output)
 
