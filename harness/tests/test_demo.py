@@ -84,10 +84,10 @@ class JudgementWarned(unittest.TestCase):
                     "notified": {"NO_BUFFERS": 0, "COPY": 0, "LOW_BUFFERS": 8},
                     "armed": {"NO_BUFFERS": 0, "COPY": 0, "LOW_BUFFERS": 8}}
 
-    def passes(self, status=0, sent=True, **changed):
+    def passes(self, status=0, sent=True, drops=0, **changed):
         sent = self.sent if sent else None
         got = {**self.got, **changed} if None not in changed.values() else None
-        return all(holds for holds, _ in self.demo.judge_warned(status, got, sent))
+        return all(holds for holds, _ in self.demo.judge_warned(status, got, sent, drops))
 
     def test_all_that_agrees_passes(self):
         self.assertTrue(self.passes())
@@ -100,6 +100,9 @@ class JudgementWarned(unittest.TestCase):
 
     def test_no_buffers_fails(self):
         self.assertFalse(self.passes(notified={**self.got["notified"], "NO_BUFFERS": 1}))
+
+    def test_a_packet_that_the_nic_dropped_fails(self):
+        self.assertFalse(self.passes(drops=1))
 
     def test_it_is_warned_several_times_and_arms_each_time(self):
         for warned, armed in ((2, 2), (8, 7)):
