@@ -49,7 +49,10 @@ get_rates(const struct snapshot *last, const struct snapshot *now,
 		old = &l->io_uring;
 		if (!has_counters(old) || !has_counters(new))
 			return false;
-		/* Counters only grow, so this is another instance */
+		/*
+		 * The kernel's counters only grow, so this is another
+		 * instance, or an application wrote to its own.
+		 */
 		if (new->copy_count < old->copy_count ||
 		    new->copy_bytes < old->copy_bytes ||
 		    new->no_buffers_count < old->no_buffers_count)
@@ -325,7 +328,7 @@ static int do_help(int argc, char **argv)
 
 	fprintf(stderr,
 		"Usage: %1$s zcrx { COMMAND | help }\n"
-		"       %1$s zcrx [ show ] [ OPTIONS ]\n"
+		"       %1$s zcrx [ show [ OPTIONS ] ]\n"
 		"\n"
 		"       OPTIONS := { dev NAME | interval SECONDS }\n"
 		"\n"

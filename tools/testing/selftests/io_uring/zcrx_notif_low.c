@@ -84,6 +84,25 @@ static int give_all(struct zn_ifq *imp)
 	return ret;
 }
 
+/*
+ * Give all buffers back, and make a copy. Return how many of them it took off the
+ * refill queue.
+ */
+static int give_and_copy(struct zn_ifq *imp, struct zn_events *data)
+{
+	__u32 head;
+	int ret;
+
+	ret = give_all(imp);
+	if (ret)
+		return ret;
+	head = io_uring_smp_load_acquire(imp->rq.khead);
+	ret = zn_make_copy(imp, data);
+	if (ret < 0)
+		return ret;
+	return io_uring_smp_load_acquire(imp->rq.khead) - head;
+}
+
 /* All that was notified so far. */
 static __u32 notified(struct zn_ifq *q, struct zn_events *ev)
 {
@@ -164,14 +183,28 @@ TEST_F(low, buffers_in_the_refill_queue_are_counted_first)
 /* A warning that nobody gets is not worth going through all of the queue. */
 TEST_F(low, search_ends_with_the_first_buffers_once_it_was_notified)
 {
-	__u32 head;
-
 	ASSERT_LE(0, take(&self->imp, &self->data, 0));
 	EXPECT_EQ(LOW, notified(&self->q, &self->ev));
-	ASSERT_EQ(0, give_all(&self->imp));
-	head = io_uring_smp_load_acquire(self->imp.rq.khead);
-	ASSERT_LE(0, zn_make_copy(&self->imp, &self->data));
-	EXPECT_EQ(BATCH, io_uring_smp_load_acquire(self->imp.rq.khead) - head);
+	EXPECT_EQ(BATCH, give_and_copy(&self->imp, &self->data));
+}
+
+/* Nor is it worth taking the page pool's buffers off the queue. */
+TEST_F(low, copy_of_a_free_buffer_leaves_the_queue_alone_once_it_was_notified)
+{
+	ASSERT_LE(0, take(&self->imp, &self->data, variant->threshold));
+	EXPECT_EQ(LOW, notified(&self->q, &self->ev));
+	EXPECT_EQ(0, give_and_copy(&self->imp, &self->data));
+}
+
+TEST_F(low, copy_of_a_free_buffer_leaves_the_queue_alone_without_the_creator)
+{
+	ASSERT_LE(0, take(&self->imp, &self->data, variant->threshold));
+	EXPECT_EQ(LOW, notified(&self->q, &self->ev));
+	EXPECT_EQ(0, zn_arm(&self->q, LOW));
+	zn_close_ring(&self->q);
+	/* the closed ring is off the ifq once this has returned */
+	EXPECT_EQ(-EINVAL, zn_arm(&self->imp, LOW));
+	EXPECT_EQ(0, give_and_copy(&self->imp, &self->data));
 }
 
 /* A failed attempt takes no buffer. */
