@@ -643,14 +643,15 @@ class Options(Program):
 
     def test_the_warning_is_asked_for(self):
         self.refused("--low N, which is missing", "--refill", "low")
+        self.refused("--low N, which is missing", "--events", "low-buffers")
         self.refused("--no-notify turns off", "--low", "5", "--no-notify")
         self.assertEqual("5", self.text(*self.where, "--refill", "low",
                                         "--low", "5")[0].split()[2])
 
     def test_types_to_print(self):
         for name, types in (("no-buffers", 1), ("copy", 2), ("low-buffers", 4), ("all", 7)):
-            self.assertEqual(str(types),
-                             self.text(*self.where, "--events", name)[0].split()[3])
+            self.assertEqual(str(types), self.text(*self.where, "--low", "1", "--events",
+                                                   name)[0].split()[3])
 
 
 class Answered(Program):
