@@ -81,6 +81,9 @@ def judge(rows, world, args, path=RECORDED):
     """reports faults, and records; returns the status of the program"""
     status = 0
     for row in rows:
+        if args.record and row["workload"].startswith("calls-") and row["more"] is None:
+            raise Refused(f"{key(row)}: too few calls to compare with the base, so nothing is "
+                          "recorded; measure again")
         if row["ok"] is False:
             print(f"MISSED: {key(row)}")
             status = 1

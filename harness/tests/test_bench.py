@@ -210,6 +210,12 @@ class Check(unittest.TestCase):
         self.judge(rows(1040), record=True)
         self.assertEqual(self.judge(rows(1040), check=True), (0, ""))
 
+    def test_figures_that_lack_one_are_not_recorded(self):
+        gone = {**rows(1040)[-1], "workload": "calls-nic-copy", "more": None, "ok": False}
+        with self.assertRaisesRegex(Refused, "calls-nic-copy none: too few calls"):
+            self.judge([*rows(1040), gone], record=True)
+        self.assertFalse(self.path.exists())
+
     def test_noise_passes_and_one_instruction_fails(self):
         self.judge(rows(1040), record=True)
         self.assertEqual(self.judge(rows(1043), check=True)[0], 0)
