@@ -17,8 +17,8 @@ COPY, FAILURE = {
                   "both": ("more", 10)},
                  {"none": ("more", 6), "types": ("more", 6)}),
 }[TREE]
-# Such a fragment takes 5.7 buffers instead of one, and LOW_BUFFERS costs two instructions
-# for each.
+# A fragment of a large write takes 5.7 buffers instead of one, and LOW_BUFFERS costs two
+# instructions for each buffer.
 LARGE = {name: (kind, limit + (0 if TREE else 10)) for name, (kind, limit) in COPY.items()}
 ZERO_COPY = {name: ("ratio", 1.001) for name in ("none", "stats", "types", "both", "rearm")}
 TARGETS = {
