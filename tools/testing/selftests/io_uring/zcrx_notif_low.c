@@ -188,7 +188,7 @@ TEST_F(low, search_ends_with_the_first_buffers_once_it_was_notified)
 	EXPECT_EQ(BATCH, give_and_copy(&self->imp, &self->data));
 }
 
-/* Nor is it worth taking the page pool's buffers off the queue. */
+/* To search the queue would take buffers from the page pool for nothing. */
 TEST_F(low, copy_of_a_free_buffer_leaves_the_queue_alone_once_it_was_notified)
 {
 	ASSERT_LE(0, take(&self->imp, &self->data, variant->threshold));
