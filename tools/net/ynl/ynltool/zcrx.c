@@ -237,8 +237,9 @@ show_rates(struct ynl_sock *ys, unsigned int ifindex, unsigned int interval)
 			printf("\n");
 			jsonw_reset(json_wtr);
 		}
-		if (fflush(stdout)) {
-			p_err("failed to write: %s", strerror(errno));
+		/* A line that was lost before leaves nothing to flush. */
+		if (fflush(stdout) || ferror(stdout)) {
+			p_err("failed to write");
 			ret = -1;
 			break;
 		}

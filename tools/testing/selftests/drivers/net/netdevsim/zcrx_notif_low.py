@@ -66,6 +66,34 @@ def warns_before_the_first_drop(netnl, setup) -> None:
     rx.exit()
 
 
+def refill_queue_warns_of_nothing(netnl) -> None:
+    """
+    Few buffers are on the free list, but the page pool takes what the receiver
+    gave back. It is warned when the page pool needs the list again.
+    """
+    pair = Pair(netnl)
+    rx = Receiver(pair, "--area", SIZE, "--hold", "--low", HALF, mask=LOW_BUFFERS)
+    flow = Flow(pair, rx)
+
+    flow.send(PART)
+    flow.wait_arrived()
+    ksft_eq(rx.notification(), LOW_BUFFERS)
+    rx.do("refill")
+    rx.do(f"arm {LOW_BUFFERS}")
+    # It is less than what was given back.
+    flow.send(PART // 2)
+    flow.wait_arrived()
+    ksft_eq(rx.events.count("notif"), 0)
+
+    rx.do("hold")
+    flow.start(SIZE)
+    ksft_eq(rx.notification(), LOW_BUFFERS)
+    rx.do("refill")
+    flow.join()
+    flow.wait_arrived()
+    rx.exit()
+
+
 def failed_attempts_are_no_warning(netnl) -> None:
     """Without a buffer on the list none can be taken off it."""
     pair = Pair(netnl)
@@ -110,6 +138,7 @@ def is_silent_while_the_receiver_keeps_up(netnl, setup) -> None:
 def main() -> None:
     """Ksft boiler plate main"""
     ksft_run([warns_before_the_first_drop,
+              refill_queue_warns_of_nothing,
               failed_attempts_are_no_warning,
               is_silent_while_the_receiver_keeps_up],
              args=(NetdevFamily(), ))
