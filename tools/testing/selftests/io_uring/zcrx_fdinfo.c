@@ -14,6 +14,7 @@
 #define AREA_PAGES	8
 #define COPY		ZCRX_NOTIF_COPY
 #define NO_BUFFERS	ZCRX_NOTIF_NO_BUFFERS
+#define NOBODY		65534
 
 struct line {
 	unsigned int		id;
@@ -202,6 +203,18 @@ TEST(each_instance_has_a_line)
 	EXPECT_EQ(q2.zcrx_id, lines[1].id);
 	EXPECT_EQ(2 * AREA_PAGES, lines[1].buffers);
 	zn_close(&q2);
+	zn_close(&q);
+}
+
+TEST(line_is_shown_without_privileges)
+{
+	const struct zn_opts o = { .area_pages = AREA_PAGES };
+	struct zn_ifq q;
+
+	ASSERT_EQ(0, zn_open(&q, &o));
+	/* the capabilities of root go with it */
+	ASSERT_EQ(0, setresuid(NOBODY, NOBODY, NOBODY));
+	LINE(&q);
 	zn_close(&q);
 }
 
