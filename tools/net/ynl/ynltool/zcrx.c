@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <errno.h>
-#include <string.h>
 #include <net/if.h>
 #include <time.h>
 #include <unistd.h>
