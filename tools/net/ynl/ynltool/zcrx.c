@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <errno.h>
+#include <string.h>
 #include <net/if.h>
 #include <time.h>
 #include <unistd.h>
