@@ -239,7 +239,7 @@ show_rates(struct ynl_sock *ys, unsigned int ifindex, unsigned int interval)
 		}
 		/* A line that was lost before leaves nothing to flush. */
 		if (fflush(stdout) || ferror(stdout)) {
-			p_err("failed to write");
+			p_err("failed to write to standard output");
 			ret = -1;
 			break;
 		}

@@ -212,7 +212,7 @@ TEST(line_is_shown_without_privileges)
 	struct zn_ifq q;
 
 	ASSERT_EQ(0, zn_open(&q, &o));
-	/* the capabilities of root go with it */
+	/* a user id that is not 0 has no capabilities */
 	ASSERT_EQ(0, setresuid(NOBODY, NOBODY, NOBODY));
 	LINE(&q);
 	zn_close(&q);
